@@ -1,0 +1,196 @@
+"""Facts: what became true. `Engine.apply` folds them; recovery folds them again.
+
+A fact holds all that its fold needs, so that no state but the kernels' arrays is ever
+computed twice.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from fabio.model.order import Fill, Order, OrderState, Position, ShadowTrade, Trade
+from fabio.model.regime import Regime
+from fabio.model.signal import Decision
+from fabio.model.strategy import Note, StrategyState
+from fabio.model.zone import Zone
+
+
+class SessionRolled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The instrument's next session began."""
+
+    market: int
+    session: str
+
+
+class TradeDateBegan(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The account's next day began: day limits start again, the loss floor may have risen."""
+
+    trade_date: str
+    day_start_balance: Decimal
+    loss_floor: Decimal
+
+
+class RegimeAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A question left; `band` is where price stood among the zones."""
+
+    market: int
+    ask_id: str
+    ts_ns: int
+    band: str
+
+
+class RegimeInferred(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An answer became the market's regime."""
+
+    market: int
+    regime: Regime
+
+
+class RegimeAskFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An ask ended without an answer; the last regime stays, ageing."""
+
+    market: int
+    ask_id: str
+    reason: str
+
+
+class ZonesSet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The market's importance zones changed."""
+
+    market: int
+    zones: tuple[Zone, ...]
+
+
+class StrategyChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A strategy's state changed; `source` is who did it (`rules`, a model, `operator`)."""
+
+    name: str
+    before: StrategyState
+    after: StrategyState
+    source: str
+    reason: str
+
+
+class NoteMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A note to the future self."""
+
+    note: Note
+
+
+class SignalApproved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Every guard let the signal pass and it has a size."""
+
+    decision: Decision
+
+
+class SignalBlocked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """At least one guard (or sizing) refused."""
+
+    decision: Decision
+
+
+class OrderBooked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An order of ours exists, in flight."""
+
+    order: Order
+
+
+class OrderMoved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An order changed its state."""
+
+    order_id: str
+    market: int
+    state: OrderState
+    reason: str = ""
+
+
+class FillBooked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An own execution; `position` is what is held after it, None when flat."""
+
+    fill: Fill
+    position: Position | None
+
+
+class StopPlaced(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The bracket of a position works at these prices."""
+
+    market: int
+    stop_ticks: int
+    target_ticks: int
+
+
+class StopTightened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A closer stop was asked for."""
+
+    market: int
+    strategy: str
+    stop_ticks: int
+    reason: str
+
+
+class ExitAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The position is to be closed at market."""
+
+    market: int
+    reason: str
+
+
+class TradeClosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A round trip ended; `balance` is the account's closed balance after it."""
+
+    market: int
+    trade: Trade
+    balance: Decimal
+
+
+class ShadowOpened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A signal runs in the shadow book."""
+
+    market: int
+    shadow_id: str
+    decision_id: str
+
+
+class ShadowClosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A shadow trade ended."""
+
+    market: int
+    shadow: ShadowTrade
+
+
+class Halted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """No entries until a person resumes."""
+
+    reason: str
+    until_trade_date: str = ""
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Entries are allowed again."""
+
+    reason: str
+
+
+class FeedChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The feed was lost (`lost_since_ns` set) or is back (None)."""
+
+    market: int
+    lost_since_ns: int | None
+    reason: str
+
+
+class HistoryKnown(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Earlier sessions stand behind this one."""
+
+    market: int
+    source: str
+    sessions: int
+    content_hash: str
+
+
+Fact = (
+    SessionRolled | TradeDateBegan | RegimeAsked | RegimeInferred | RegimeAskFailed | ZonesSet
+    | StrategyChanged | NoteMade | SignalApproved | SignalBlocked | OrderBooked | OrderMoved
+    | FillBooked | StopPlaced | StopTightened | ExitAsked | TradeClosed | ShadowOpened
+    | ShadowClosed | Halted | Resumed | FeedChanged | HistoryKnown
+)
