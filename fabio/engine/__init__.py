@@ -1,0 +1,1 @@
+"""The machine: event in, step out. Order of calls, no arithmetic."""

@@ -1,0 +1,179 @@
+"""From wishes to decisions to bracketed orders."""
+
+import msgspec
+
+from fabio.engine.seams import NamedStrategy
+from fabio.engine.turn import LIVE_ENTRY_STATES, Turn
+from fabio.model.command import ClosePosition, MoveStop, SubmitOrder
+from fabio.model.fact import (
+    ExitAsked,
+    OrderBooked,
+    ShadowOpened,
+    SignalApproved,
+    SignalBlocked,
+    StopTightened,
+)
+from fabio.model.order import Order, Position
+from fabio.model.signal import Decision, Exit, Signal, Tighten
+from fabio.model.strategy import StrategyState
+from fabio.model.view import View, Wake
+from fabio.portfolio.sizing import size_steps
+
+NS = 1_000_000_000
+
+
+def ask_strategies(turn: Turn, index: int, wake: Wake) -> None:
+    """Show the view to every strategy whose trigger fired, and act on what it wishes."""
+    for named in turn.policy.strategies:
+        if not named.part.triggers & wake:
+            continue
+        view = turn.view(index, named.name, wake)
+        wish = named.part.propose(view)
+        if isinstance(wish, Signal):
+            decide(turn, named, wish, view)
+        elif isinstance(wish, Tighten):
+            tighten(turn, index, wish)
+        elif isinstance(wish, Exit):
+            ask_exit(turn, index, wish.strategy, wish.reason)
+
+
+def decide(turn: Turn, named: NamedStrategy, wish: Signal, view: View) -> Decision:
+    """Let every guard speak, size the signal, and record what came out."""
+    state, index = turn.state, view.market
+    signal = governed(wish, turn.state.strategies[named.name])
+    verdicts = tuple(guard.part.check(signal, view) for guard in turn.policy.guards)
+    sizing = size_steps(
+        signal, view.instrument, view.state, view.account, turn.policy.sizing, turn.held(index)
+    )
+    refused = [verdict.guard for verdict in verdicts if not verdict.passed]
+    if sizing.steps == 0:
+        refused.append("sizing")
+    decision = Decision(
+        id=f"{day_tag(state.account.trade_date)}-{state.decisions + 1}",
+        ts_ns=state.now_ns,
+        tape_pos=state.tape_pos,
+        market=index,
+        symbol=view.instrument.symbol,
+        session=view.session.date,
+        signal=signal,
+        verdicts=verdicts,
+        approved=not refused,
+        refused_by=tuple(refused),
+        size_steps=0 if refused else sizing.steps,
+        size_reason=sizing.reason,
+        regime=view.regime,
+        stats=view.stats,
+    )
+    turn.note(SignalBlocked(decision=decision) if refused else SignalApproved(decision=decision))
+    shadow_id = turn.markets[index].open_shadow(decision, state.now_ns, good_until_ns(turn, decision))
+    if shadow_id is not None:
+        turn.note(ShadowOpened(market=index, shadow_id=shadow_id, decision_id=decision.id))
+    if not refused:
+        process_trade_decision(turn, decision)
+    return decision
+
+
+def governed(signal: Signal, state: StrategyState) -> Signal:
+    """Put the strategy state's own stop and target distances in place of the levels, where set."""
+    if state.stop_ticks is None and state.target_ticks is None:
+        return signal
+    stop, target = signal.stop_ticks, signal.target_ticks
+    if state.stop_ticks is not None:
+        stop = signal.entry_ticks - signal.side * state.stop_ticks
+    if state.target_ticks is not None:
+        target = signal.entry_ticks + signal.side * state.target_ticks
+    return msgspec.structs.replace(signal, stop_ticks=stop, target_ticks=target)
+
+
+def process_trade_decision(turn: Turn, decision: Decision) -> Order:
+    """Turn an approved decision into an order with its bracket, booked before it leaves."""
+    signal = decision.signal
+    order = Order(
+        id=f"O{decision.id}",
+        decision_id=decision.id,
+        strategy=signal.strategy,
+        market=decision.market,
+        symbol=decision.symbol,
+        side=signal.side,
+        kind=signal.kind,
+        size_steps=decision.size_steps,
+        limit_ticks=signal.entry_ticks if signal.kind == "limit" else None,
+        stop_offset_ticks=signal.stop_ticks - signal.entry_ticks,
+        target_offset_ticks=signal.target_ticks - signal.entry_ticks,
+        ts_ns=decision.ts_ns,
+        good_until_ns=good_until_ns(turn, decision),
+    )
+    turn.note(OrderBooked(order=order))
+    turn.command(SubmitOrder(order=order))
+    return order
+
+
+def good_until_ns(turn: Turn, decision: Decision) -> int | None:
+    """When a limit entry expires; None for market entries."""
+    if decision.signal.kind == "market":
+        return None
+    return decision.ts_ns + int(turn.policy.orders.limit_good_for_s * NS)
+
+
+def tighten(turn: Turn, index: int, wish: Tighten) -> None:
+    """Move the stop of the strategy's own position closer; anything else is left undone."""
+    record = turn.state.markets[index]
+    position = record.position
+    if position is None or position.strategy != wish.strategy or record.exit_asked:
+        return
+    if position.stop_ticks is None or not is_tighter(position, wish.stop_ticks):
+        return
+    turn.note(StopTightened(
+        market=index, strategy=wish.strategy, stop_ticks=wish.stop_ticks, reason=wish.reason
+    ))
+    turn.command(MoveStop(order_id=position.order_id, market=index, stop_ticks=wish.stop_ticks))
+
+
+def is_tighter(position: Position, stop_ticks: int) -> bool:
+    """Tell whether a stop lies closer to the market than the working one."""
+    if position.stop_ticks is None:
+        return False
+    return (stop_ticks - position.stop_ticks) * position.side > 0
+
+
+def ask_exit(turn: Turn, index: int, strategy: str, reason: str) -> None:
+    """Close a strategy's own position at market."""
+    record = turn.state.markets[index]
+    if record.position is None or record.position.strategy != strategy:
+        return
+    close_market(turn, index, reason)
+
+
+def close_market(turn: Turn, index: int, reason: str) -> None:
+    """Close whatever is held or working in one market; asked once until it is flat.
+
+    Nothing may stand between the account and a smaller position, so no guard is asked.
+    """
+    record = turn.state.markets[index]
+    working = any(
+        order.order.market == index and order.state in LIVE_ENTRY_STATES
+        for order in turn.state.orders.values()
+    )
+    if record.exit_asked or (record.position is None and not working):
+        return
+    if record.position is not None:
+        turn.note(ExitAsked(market=index, reason=reason))
+    turn.command(ClosePosition(market=index, reason=reason))
+
+
+def can_trade(turn: Turn, index: int, strategy: str) -> bool:
+    """Tell whether a strategy may open a position at all, whatever its signal."""
+    state = turn.state.strategies.get(strategy)
+    if state is None or not state.enabled or turn.state.account.halted:
+        return False
+    entries = turn.state.markets[index].entries_by_strategy.get(strategy, 0)
+    return entries < state.max_trades_per_session
+
+
+def day_tag(trade_date: str) -> str:
+    """Shorten a trade date for ids.
+
+    >>> day_tag("2025-06-04")
+    '250604'
+    """
+    return trade_date[2:].replace("-", "")

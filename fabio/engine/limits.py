@@ -1,0 +1,149 @@
+"""Limits that act on their own: the loss floor, the daily loss, the flat-by time, the operator."""
+
+import msgspec
+
+from fabio.engine.entries import close_market
+from fabio.engine.turn import Turn
+from fabio.model import event as events
+from fabio.model.fact import (
+    FeedChanged,
+    Halted,
+    HistoryKnown,
+    Resumed,
+    SessionRolled,
+    StrategyChanged,
+    TradeDateBegan,
+)
+from fabio.model.strategy import StrategyUpdate
+from fabio.portfolio.account import begin_trade_date, reaches_daily_loss, touches_floor
+
+NS = 1_000_000_000
+NEVER = (1 << 63) - 1
+PROTECTION_LIMIT_NS = 5 * NS
+"""A position without a working stop for longer than this is closed."""
+RISK_FRACTION_CEILING = 0.01
+"""No setting, model or lesson risks more of the balance per trade."""
+
+
+def check_limits(turn: Turn) -> None:
+    """Flatten and halt where equity touches the loss floor or the hard daily loss."""
+    if all(record.position is None for record in turn.state.markets):
+        return
+    account = turn.account()
+    if touches_floor(account):
+        halt(turn, f"equity {account.equity} touched the loss floor {account.loss_floor}")
+        return
+    if reaches_daily_loss(account, turn.policy.account) and not account.halted:
+        limit = turn.policy.account.daily_loss
+        halt(turn, f"day's P&L {account.day_pnl} reached the daily loss limit {limit}", account.trade_date)
+
+
+def halt(turn: Turn, reason: str, until_trade_date: str = "") -> None:
+    """Stop entries and leave everything; sticky unless it is for one trade date only."""
+    if not turn.state.account.halted:
+        turn.note(Halted(reason=reason, until_trade_date=until_trade_date))
+    flatten(turn, reason)
+
+
+def flatten(turn: Turn, reason: str) -> None:
+    """Close every market."""
+    for index in range(len(turn.markets)):
+        close_market(turn, index, reason)
+
+
+def next_timer_ns(turn: Turn) -> int:
+    """When the machine next wants to be woken without a tick; NEVER when it does not."""
+    due = NEVER
+    for market, record in zip(turn.markets, turn.state.markets, strict=True):
+        flat_by = market.flat_by_ns
+        if flat_by is not None and turn.state.now_ns < flat_by:
+            due = min(due, flat_by)
+        position = record.position
+        if position is not None and position.stop_ticks is None and not record.exit_asked:
+            due = min(due, -(-(position.opened_ns + PROTECTION_LIMIT_NS) // NS) * NS)
+    return due
+
+
+def on_timer(turn: Turn, event: events.TimerFired) -> None:
+    """Flatten what has to be flat by now, and what stands unprotected."""
+    for index, (market, record) in enumerate(zip(turn.markets, turn.state.markets, strict=True)):
+        flat_by = market.flat_by_ns
+        if flat_by is not None and event.ts_ns >= flat_by:
+            close_market(turn, index, "flat-by time")
+            for fact in market.close_shadows(event.ts_ns):
+                turn.note(fact)
+        position = record.position
+        if position is None or position.stop_ticks is not None:
+            continue
+        if event.ts_ns >= position.opened_ns + PROTECTION_LIMIT_NS:
+            close_market(turn, index, "no working stop 5 s after the fill")
+
+
+def on_session(turn: Turn, index: int) -> None:
+    """Begin the instrument's next session, and with the first of a date the account's day."""
+    state, market = turn.state, turn.markets[index]
+    for fact in market.close_shadows(state.now_ns):
+        turn.note(fact)
+    date = market.session.date
+    turn.note(SessionRolled(market=index, session=date))
+    if date <= state.account.trade_date:
+        return
+    day = begin_trade_date(state.account, turn.policy.account, date)
+    turn.note(TradeDateBegan(
+        trade_date=date, day_start_balance=day.day_start_balance, loss_floor=day.loss_floor
+    ))
+    if state.account.halted and state.halted_for_date and date > state.halted_for_date:
+        turn.note(Resumed(reason=f"a new trade date began: {date}"))
+
+
+def on_operator(turn: Turn, event: events.OperatorAsked) -> None:
+    """Do what a person asked."""
+    reason = event.reason or f"operator asked: {event.verb}"
+    if event.verb in ("stop", "flatten"):
+        flatten(turn, reason)
+    elif event.verb == "halt":
+        halt(turn, reason)
+    elif event.verb == "resume":
+        if turn.state.account.halted:
+            turn.note(Resumed(reason=reason))
+    else:
+        update = StrategyUpdate(name=event.name, reason=reason, enabled=event.verb == "enable")
+        apply_strategy_updates(turn, (update,), "operator")
+
+
+def apply_strategy_updates(turn: Turn, updates: tuple[StrategyUpdate, ...], source: str) -> None:
+    """Change strategies' states within bounds; unknown names and changes of nothing are left out."""
+    for update in updates:
+        before = turn.state.strategies.get(update.name)
+        if before is None:
+            continue
+        wanted = msgspec.structs.asdict(update)
+        changes = {
+            key: value for key, value in wanted.items()
+            if key not in ("name", "reason") and value is not None
+        }
+        if "risk_fraction" in changes:
+            changes["risk_fraction"] = min(max(changes["risk_fraction"], 0.0), RISK_FRACTION_CEILING)
+        after = msgspec.structs.replace(before, **changes)
+        if after != before:
+            turn.note(StrategyChanged(
+                name=update.name, before=before, after=after, source=source, reason=update.reason
+            ))
+
+
+def on_feed_lost(turn: Turn, event: events.FeedLost) -> None:
+    """Remember since when ticks are missing: entries are refused meanwhile."""
+    turn.note(FeedChanged(market=event.market, lost_since_ns=event.ts_ns, reason=event.reason))
+
+
+def on_feed_restored(turn: Turn, event: events.FeedRestored) -> None:
+    """Ticks are back: no time is booked for the gap."""
+    turn.markets[event.market].mark_gap(event.from_ns, event.to_ns)
+    turn.note(FeedChanged(market=event.market, lost_since_ns=None, reason="restored"))
+
+
+def on_history(turn: Turn, event: events.HistoryLoaded) -> None:
+    """Note which earlier sessions stand behind this one."""
+    turn.note(HistoryKnown(
+        market=event.market, source=event.source, sessions=event.sessions, content_hash=event.content_hash
+    ))

@@ -1,0 +1,110 @@
+"""Loop: the arrays of all markets side by side, and the jitted loop over them.
+
+One row a market: the statistics come stacked, the shadow books are stacked here, and anew
+when one of them grew.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fabio.engine.advance import (
+    ASK_DUE_NS,
+    ASKING,
+    BAND_HIGH,
+    BAND_LOW,
+    CONTROL_SIZE,
+    INTERVAL_AT,
+    LAST_ASK_NS,
+    MAX_ZONES,
+    WANTED,
+    WATCH_DOWN,
+    WATCH_UP,
+    advance,
+)
+from fabio.engine.seams import MarketConfig
+from fabio.exchange.assumptions import Assumptions
+from fabio.exchange.shadow import ShadowBook, ShadowSnapshot
+from fabio.features.arrays import MarketArrays
+from fabio.features.market import MarketFeatures
+from fabio.model.tick import Ticks
+from fabio.regime.cadence import CadenceSettings, intervals_ns
+
+FAR = 1 << 62
+LONG_AGO_NS = -(1 << 62)
+
+
+class Loop:
+    """Arrays of the statistics, the shadow books and the control words of every market."""
+
+    def __init__(
+        self, markets: Sequence[MarketConfig], assumptions: Assumptions, cadence: CadenceSettings,
+        wanted: int,
+    ) -> None:
+        self._arrays = MarketArrays(len(markets))
+        self.features = [
+            MarketFeatures(market.instrument, market.table, self._arrays, place)
+            for place, market in enumerate(markets)
+        ]
+        self.shadows = [ShadowBook(market.instrument, assumptions) for market in markets]
+        self.control = np.zeros((len(markets), CONTROL_SIZE), dtype=np.int64)
+        self.zones = np.zeros((len(markets), MAX_ZONES, 3), dtype=np.int64)
+        for row in self.control:
+            row[WANTED] = wanted
+            row[WATCH_UP], row[WATCH_DOWN] = FAR, -FAR
+            row[BAND_LOW], row[BAND_HIGH] = -FAR, FAR
+            row[INTERVAL_AT : INTERVAL_AT + 3] = intervals_ns(cadence)
+            row[LAST_ASK_NS] = row[ASK_DUE_NS] = LONG_AGO_NS
+            row[ASKING] = 1
+        self.stack_shadows()
+
+    def stack_shadows(self) -> None:
+        """Put the shadow books side by side, as wide as the widest, and hand out views."""
+        width = max(book.slots.shape[1] for book in self.shadows)
+        for book in self.shadows:
+            book.reserve(width)
+        self._book = np.stack([book.b for book in self.shadows])
+        self._slots = np.stack([book.slots for book in self.shadows])
+        for place, book in enumerate(self.shadows):
+            book.b, book.slots = self._book[place], self._slots[place]
+
+    def stack_shadows_if_grown(self, market: int) -> None:
+        """Stack anew where a book has replaced its slots by more."""
+        if self.shadows[market].slots.shape != self._slots.shape[1:]:
+            self.stack_shadows()
+
+    def advance(self, ticks: Ticks, start: int, until_ns: int) -> tuple[int, int, int]:
+        """Consume ticks up to the first wake; give the place after it, why, and whose it is."""
+        arrays = self._arrays
+        while True:
+            start, why, market = advance(
+                arrays.s, arrays.rows, arrays.trades, self.control, self.zones, self._book, self._slots,
+                ticks.ts_event_ns, ticks.ts_recv_ns, ticks.price_ticks, ticks.size_steps, ticks.side,
+                ticks.market, start, until_ns,
+            )
+            if why >= 0:
+                return start, why, market
+            tick = ticks.row(start)
+            self.features[market].supply(why, tick.ts_event_ns, tick.price_ticks)
+            for features in self.features:
+                features._view()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give all arrays as plain data."""
+        return {
+            "control": self.control.tolist(),
+            "zones": self.zones.tolist(),
+            "features": [features.snapshot() for features in self.features],
+            "shadows": [book.snapshot() for book in self.shadows],
+        }
+
+    def restore(self, data: dict[str, Any], shadows: Sequence[ShadowSnapshot]) -> None:
+        """Become what `snapshot` was asked of."""
+        self.control[:] = data["control"]
+        self.zones[:] = data["zones"]
+        for features, kept in zip(self.features, data["features"], strict=True):
+            features.restore(kept)
+        for book, snapshot in zip(self.shadows, shadows, strict=True):
+            book.restore(snapshot)
+        self.stack_shadows()

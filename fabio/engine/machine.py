@@ -1,0 +1,236 @@
+"""Engine: one function decides.
+
+`handle(event) -> Step`: no clock, no socket, no file, no randomness, no logging inside.
+Here stands only the order of calls.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from fabio.engine import entries, fills, limits, questions
+from fabio.engine.loop import Loop
+from fabio.engine.market import Market
+from fabio.engine.seams import MarketConfig
+from fabio.engine.state import MarketRecord, State
+from fabio.engine.turn import Policy, Turn
+from fabio.engine.watch import rewatch
+from fabio.exchange.assumptions import Assumptions
+from fabio.model import event as events
+from fabio.model.event import Event, TicksArrived
+from fabio.model.fact import Fact
+from fabio.model.order import Order
+from fabio.model.signal import Decision
+from fabio.model.step import Step
+from fabio.model.strategy import StrategyPerformance, StrategyUpdate
+from fabio.model.tick import Ticks
+from fabio.model.view import Wake
+from fabio.portfolio.account import open_account
+from fabio.regime.cadence import CadenceSettings
+from fabio.regime.reading import RegimeSettings
+from fabio.regime.zones import ZoneSettings
+
+NEVER = (1 << 63) - 1
+ALWAYS_WANTED = Wake.SESSION_ROLLED | Wake.BAR_CLOSED | Wake.REJECTED
+
+
+class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the machine is built from; plain values and parts that match by shape."""
+
+    markets: tuple[MarketConfig, ...]
+    policy: Policy
+    assumptions: Assumptions
+    regime: RegimeSettings
+    zones: ZoneSettings
+    cadence: CadenceSettings
+
+
+class Engine:
+    """The machine: several instruments, one account.
+
+    Parameters
+    ----------
+    config
+        What it is built from. The same config, ticks and events give the same steps,
+        however the ticks are cut into batches.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        wanted = ALWAYS_WANTED
+        for named in config.policy.strategies:
+            wanted |= named.part.triggers
+        self._loop = Loop(config.markets, config.assumptions, config.cadence, int(wanted))
+        markets = [
+            Market(market, place, self._loop, config)
+            for place, market in enumerate(config.markets)
+        ]
+        state = State(
+            account=open_account(config.policy.account, ""),
+            markets=[MarketRecord() for _ in markets],
+            strategies={named.name: named.state for named in config.policy.strategies},
+            performance={
+                named.name: StrategyPerformance(name=named.name) for named in config.policy.strategies
+            },
+        )
+        self._turn = Turn(state, markets, config.policy)
+
+    @property
+    def state(self) -> State:
+        """All state but the kernels' arrays, for reading."""
+        return self._turn.state
+
+    @property
+    def markets(self) -> list[Market]:
+        """The instruments, by the number that events carry."""
+        return self._turn.markets
+
+    # -- the one function ---------------------------------------------------------------
+
+    def handle(self, event: Event, until_ns: int = NEVER) -> Step:
+        """Take one event and say what it did.
+
+        Parameters
+        ----------
+        event
+            Ticks are consumed up to and including the first one that somebody waits for:
+            `Step.consumed` says how many.
+        until_ns
+            Ticks later than this on the runtime clock are left: something is due first.
+        """
+        turn = self._turn
+        turn.begin()
+        if type(event) is TicksArrived:
+            consumed, wake = self._advance(event.ticks, until_ns)
+            return self._step(None, consumed, wake)
+        turn.state.now_ns = max(turn.state.now_ns, event.ts_ns)
+        _HANDLERS[type(event)](turn, event)
+        self._after()
+        return self._step(event, 0, 0)
+
+    def next_timer_ns(self) -> int:
+        """When a `TimerFired` is wanted, on the runtime clock; a very large number for never."""
+        return limits.next_timer_ns(self._turn)
+
+    def _advance(self, ticks: Ticks, until_ns: int) -> tuple[int, int]:
+        state, start, count = self.state, 0, len(ticks)
+        wake = 0
+        while start < count:
+            stop, wake, market = self._loop.advance(ticks, start, until_ns)
+            state.tape_pos += stop - start
+            start = stop
+            if wake == 0:
+                break
+            state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[stop - 1]))
+            self._wake(market, wake)
+            if wake & (Wake.PRICE_TOUCHED | Wake.REJECTED) or self._turn.facts or self._turn.commands:
+                break
+        if start and wake == 0:
+            state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[start - 1]))
+        return start, wake
+
+    def _wake(self, index: int, wake: int) -> None:
+        turn = self._turn
+        market = turn.markets[index]
+        market.refresh(wake)
+        if wake & Wake.SESSION_ROLLED:
+            limits.on_session(turn, index)
+        if wake & (Wake.SESSION_ROLLED | Wake.BAR_CLOSED):
+            market.rezone(turn.state.markets[index].zones)
+        for fact in market.drain_shadows():
+            turn.note(fact)
+        limits.check_limits(turn)
+        if wake & Wake.ASK_DUE:
+            questions.ask(turn, index)
+        entries.ask_strategies(turn, index, Wake(wake))
+        self._after()
+
+    def _after(self) -> None:
+        """Set the watched prices anew where positions or orders may have changed them."""
+        if self._turn.facts or any(record.position is not None for record in self.state.markets):
+            rewatch(self._turn)
+
+    def _step(self, event: events.JournaledEvent | None, consumed: int, wake: int) -> Step:
+        turn, state = self._turn, self.state
+        kept = event is not None or turn.facts or turn.commands
+        if kept:
+            state.seq += 1
+        return Step(
+            seq=state.seq if kept else 0,
+            ts_ns=state.now_ns,
+            tape_pos=state.tape_pos,
+            consumed=consumed,
+            event=event,
+            wake=int(wake),
+            facts=tuple(turn.facts),
+            commands=tuple(turn.commands),
+            questions=tuple(turn.questions),
+        )
+
+    # -- what other programs may ask of it ----------------------------------------------
+
+    def can_trade(self, strategy: str, market: int = 0) -> bool:
+        """Tell whether a strategy may open a position at all."""
+        return entries.can_trade(self._turn, market, strategy)
+
+    def get_performance_stats(self) -> dict[str, StrategyPerformance]:
+        """Give each strategy's record."""
+        return dict(self.state.performance)
+
+    def apply_strategy_updates(self, updates: tuple[StrategyUpdate, ...], source: str) -> Step:
+        """Change strategies' states within bounds, as a step of its own."""
+        self._turn.begin()
+        limits.apply_strategy_updates(self._turn, updates, source)
+        return self._step(None, 0, 0)
+
+    def process_trade_decision(self, decision: Decision) -> Order:
+        """Turn an approved decision into a booked order; part of the turn that made it."""
+        return entries.process_trade_decision(self._turn, decision)
+
+    # -- recovery -----------------------------------------------------------------------
+
+    def apply(self, fact: Fact) -> None:
+        """Fold one recorded fact; recovery never decides again."""
+        self._turn.note(fact)
+
+    def warm(self, ticks: Ticks) -> None:
+        """Run ticks through the statistics alone: nobody is woken, nothing is decided."""
+        start = 0
+        while start < len(ticks):
+            start, wake, market = self._loop.advance(ticks, start, NEVER)
+            if wake:
+                self._turn.markets[market].refresh(wake)
+                self._turn.markets[market].forget_shadow_fills()
+        self.state.tape_pos += len(ticks)
+        if len(ticks):
+            self.state.now_ns = max(self.state.now_ns, int(ticks.ts_recv_ns[-1]))
+
+    def snapshot(self) -> bytes:
+        """Write everything the machine knows."""
+        return msgspec.msgpack.encode((self.state, self._loop.snapshot()))
+
+    def restore(self, data: bytes) -> None:
+        """Become the machine that `snapshot` was asked of; the config has to be the same."""
+        state, arrays = msgspec.msgpack.decode(data, type=tuple[State, dict[str, Any]])
+        self._loop.restore(arrays)
+        self._turn = Turn(state, self._turn.markets, self.config.policy)
+        for market in self._turn.markets:
+            market.rebind()
+
+
+_HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
+    events.TimerFired: limits.on_timer,
+    events.RegimeAnswered: questions.on_answered,
+    events.RegimeFailed: questions.on_failed,
+    events.OrderAccepted: fills.on_accepted,
+    events.OrderRejected: fills.on_rejected,
+    events.OrderFilled: fills.on_filled,
+    events.BracketWorking: fills.on_bracket,
+    events.OrderCancelled: fills.on_cancelled,
+    events.OrderExpired: fills.on_expired,
+    events.FeedLost: limits.on_feed_lost,
+    events.FeedRestored: limits.on_feed_restored,
+    events.OperatorAsked: limits.on_operator,
+    events.HistoryLoaded: limits.on_history,
+}

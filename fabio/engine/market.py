@@ -1,0 +1,222 @@
+"""Market: one instrument inside the machine: its statistics, readings, zones and shadows."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fabio.engine.advance import (
+    ASK_DUE_NS,
+    ASKING,
+    BAND,
+    HIGH_SINCE,
+    LAST_ASK_NS,
+    LOW_SINCE,
+    MAX_ZONES,
+    NEVER,
+    WATCH_DOWN,
+    WATCH_UP,
+    ZONES,
+    reband,
+)
+from fabio.engine.loop import Loop
+from fabio.engine.seams import MarketConfig
+from fabio.exchange.shadow import shadow_id
+from fabio.features.hours import Gap
+from fabio.features.layout import LAST, SESSION_INDEX
+from fabio.features.line import line
+from fabio.features.near import seconds_near_poc
+from fabio.model.bar import Bar
+from fabio.model.fact import ShadowClosed
+from fabio.model.session import Session
+from fabio.model.signal import Decision
+from fabio.model.stats import BigPrint, MarketStats
+from fabio.model.view import Wake
+from fabio.model.zone import Zone
+from fabio.regime.cadence import BANDS, zone_rows
+from fabio.regime.reading import Readings, RegimeSettings, read_market, session_age_s
+from fabio.regime.request import MarketPicture
+from fabio.regime.zones import ZoneSettings, default_zones
+
+if TYPE_CHECKING:
+    from fabio.engine.machine import EngineConfig
+
+NS = 1_000_000_000
+BARS_SHOWN = 32
+
+
+class Market:
+    """What the machine can say about one instrument, read from the loop's arrays.
+
+    Everything that is read more than once between two wakes is kept until the next.
+    """
+
+    def __init__(self, config: MarketConfig, place: int, loop: Loop, engine: "EngineConfig") -> None:
+        self.instrument = config.instrument
+        self._table = config.table
+        self._place = place
+        self._loop = loop
+        self._regime: RegimeSettings = engine.regime
+        self._zones: ZoneSettings = engine.zones
+        self._features = loop.features[place]
+        self._control = loop.control[place]
+        self._bars: tuple[Bar, ...] | None = None
+        self._stats: MarketStats | None = None
+        self._readings: Readings | None = None
+        self._session: Session | None = None
+        self._profile_zones: tuple[Zone, ...] = ()
+
+    # -- reading ------------------------------------------------------------------------
+
+    def refresh(self, wake: int) -> None:
+        """Forget what the ticks since the last wake have changed."""
+        self._stats = None
+        if wake & Wake.BAR_CLOSED:
+            self._readings = None
+            if self._bars is not None:
+                self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
+        if wake & Wake.SESSION_ROLLED:
+            self._session = self._bars = self._readings = None
+
+    @property
+    def session(self) -> Session:
+        """The running session."""
+        if self._session is None:
+            self._session = self._table.session(int(self._features.s[SESSION_INDEX]))
+        return self._session
+
+    @property
+    def has_session(self) -> bool:
+        """Tell whether a trade was seen yet."""
+        return self._features.has_traded
+
+    @property
+    def flat_by_ns(self) -> int | None:
+        """By when to be flat; None where nothing demands it or no trade was seen."""
+        return self.session.flat_by_ns if self.has_session else None
+
+    def last_ticks(self) -> int:
+        """Price of the last trade."""
+        return int(self._features.s[LAST])
+
+    def stats(self) -> MarketStats:
+        """Statistics as of the last trade."""
+        if self._stats is None:
+            self._stats = self._features.stats()
+        return self._stats
+
+    def bars(self) -> tuple[Bar, ...]:
+        """The session's last finished bars, oldest first."""
+        if self._bars is None:
+            self._bars = self._features.bars(BARS_SHOWN)
+        return self._bars
+
+    def big_prints(self) -> tuple[BigPrint, ...]:
+        """The session's last big prints, oldest first."""
+        return self._features.big_prints()
+
+    def readings(self) -> Readings:
+        """What the rules say, as of the last finished bar."""
+        if self._readings is None:
+            stats = self.stats()
+            span = stats.bar_range_15min_ticks
+            near = None
+            if span is not None:
+                near = float(seconds_near_poc(
+                    self._features.s, stats.ts_ns, self._regime.thresholds.near_bar_ranges * span
+                ))
+            self._readings = read_market(stats, self.bars(), near, session_age_s(stats), self._regime)
+        return self._readings
+
+    def band(self) -> str:
+        """In which band price stands: `none`, `outer` or `inner`."""
+        return BANDS[int(self._control[BAND])]
+
+    def zones(self, given: tuple[Zone, ...]) -> tuple[Zone, ...]:
+        """The zones in force: those a model gave, else those of the profile at the last bar."""
+        return given or self._profile_zones
+
+    def picture(self, now_ns: int, zones: tuple[Zone, ...]) -> MarketPicture:
+        """Everything a question says about this market."""
+        stats = self.stats()
+        nodes = self._features.nodes()
+        return MarketPicture(
+            now_ns=now_ns,
+            line=line(self.instrument, stats, nodes, self.big_prints()),
+            instrument=self.instrument,
+            session=self.session,
+            stats=stats,
+            bars=self.bars(),
+            zones=self.zones(zones),
+            readings=self.readings(),
+        )
+
+    # -- control of the loop ------------------------------------------------------------
+
+    def watch(self, up_ticks: int, down_ticks: int) -> None:
+        """Wake when price trades at or beyond one of these."""
+        self._control[WATCH_UP], self._control[WATCH_DOWN] = up_ticks, down_ticks
+
+    def start_excursion(self, price_ticks: int) -> None:
+        """Begin to measure how far price goes from here."""
+        self._control[HIGH_SINCE] = self._control[LOW_SINCE] = price_ticks
+
+    def excursion(self) -> tuple[int, int]:
+        """Highest and lowest price since the excursion began."""
+        return int(self._control[HIGH_SINCE]), int(self._control[LOW_SINCE])
+
+    def rezone(self, given: tuple[Zone, ...]) -> None:
+        """Let the zones in force set the cadence; beyond `MAX_ZONES` high ones the first count."""
+        self._profile_zones = default_zones(self.stats(), self._features.nodes().low, self._zones)
+        rows = zone_rows(self.zones(given))[:MAX_ZONES]
+        self._loop.zones[self._place, : len(rows)] = rows
+        self._control[ZONES] = len(rows)
+        self._reband()
+
+    def question_left(self, now_ns: int) -> None:
+        """Ask nothing more until this question is answered."""
+        self._control[LAST_ASK_NS] = now_ns
+        self._control[ASKING] = 0
+        self._control[ASK_DUE_NS] = NEVER
+
+    def question_ended(self) -> None:
+        """The next question may leave when it is due."""
+        self._control[ASKING] = 1
+        self._reband()
+
+    def _reband(self) -> None:
+        reband(self._control, self._loop.zones[self._place], self.last_ticks())
+
+    def mark_gap(self, from_ns: int, to_ns: int) -> None:
+        """Book no time between two exchange times: the feed was down."""
+        self._features.mark_gap(Gap(from_ns, to_ns))
+
+    # -- shadows ------------------------------------------------------------------------
+
+    def open_shadow(self, decision: Decision, now_ns: int, good_until_ns: int | None) -> str | None:
+        """Run a signal in the shadow book; its id, or None while one of its setup is open."""
+        book = self._loop.shadows[self._place]
+        if book.open(decision, now_ns, self.last_ticks(), good_until_ns) is None:
+            return None
+        self._loop.stack_shadows_if_grown(self._place)
+        return shadow_id(decision.id)
+
+    def drain_shadows(self) -> list[ShadowClosed]:
+        """Take the shadows that ended since the last wake."""
+        return [
+            ShadowClosed(market=self._place, shadow=shadow)
+            for shadow in self._loop.shadows[self._place].drain()
+        ]
+
+    def close_shadows(self, now_ns: int) -> list[ShadowClosed]:
+        """End all shadows at the last price."""
+        if not self._loop.shadows[self._place].open_count:
+            return []
+        closed = self._loop.shadows[self._place].close_all(now_ns, self.last_ticks())
+        return [ShadowClosed(market=self._place, shadow=shadow) for shadow in closed]
+
+    def forget_shadow_fills(self) -> None:
+        """Drop the shadows that ended: recovery has their facts."""
+        self._loop.shadows[self._place].drain()
+
+    def open_shadows(self) -> Mapping[str, int]:
+        """How many shadows run, for people."""
+        return {"open": self._loop.shadows[self._place].open_count}

@@ -1,0 +1,83 @@
+"""What the engine asks of its parts. They match by shape and inherit nothing."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from fabio.model.instrument import Instrument
+from fabio.model.order import Order
+from fabio.model.regime import Assessment
+from fabio.model.session import SessionTable
+from fabio.model.signal import Signal, Verdict, Wish
+from fabio.model.strategy import StrategyState
+from fabio.model.view import View, Wake
+
+Condition = tuple[str, bool | None, float | None, float | None]
+"""Name, whether it holds (None: unknown), value seen, threshold."""
+
+
+class StrategyPart(Protocol):
+    """One idea: a view in, a wish or nothing out."""
+
+    triggers: Wake
+
+    def propose(self, view: View) -> Wish | None:
+        """Wish, or not."""
+
+    def conditions(self, view: View) -> tuple[Condition, ...]:
+        """Say what was looked at, for people."""
+
+
+class GuardPart(Protocol):
+    """One veto."""
+
+    def check(self, signal: Signal, view: View) -> Verdict:
+        """Speak, always."""
+
+
+class RegimeModel(Protocol):
+    """Who answers the question; rules and language models alike."""
+
+    def ask(self, request: Mapping[str, Any]) -> Assessment:
+        """Answer one question."""
+
+
+class MarketConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One instrument with its calendar."""
+
+    instrument: Instrument
+    table: SessionTable
+
+
+class NamedStrategy(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy under its file's name, with the state it starts in."""
+
+    name: str
+    part: StrategyPart
+    state: StrategyState
+
+
+class NamedGuard(msgspec.Struct, frozen=True, kw_only=True):
+    """A guard under its file's name."""
+
+    name: str
+    part: GuardPart
+
+
+class OrderPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How entries are worked.
+
+    Parameters
+    ----------
+    limit_good_for_s
+        Seconds after which an unfilled limit entry expires.
+    """
+
+    limit_good_for_s: float = 120.0
+
+
+__all__ = [
+    "Condition", "GuardPart", "MarketConfig", "NamedGuard", "NamedStrategy", "Order", "OrderPolicy",
+    "RegimeModel", "StrategyPart",
+]

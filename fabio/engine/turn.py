@@ -1,0 +1,151 @@
+"""Turn: one event being handled, with the out-trays its handlers fill."""
+
+from decimal import Decimal
+
+import msgspec
+
+from fabio.engine.market import Market
+from fabio.engine.seams import NamedGuard, NamedStrategy, OrderPolicy
+from fabio.engine.state import State, apply
+from fabio.model.account import Account, Recent
+from fabio.model.command import Command
+from fabio.model.fact import Fact
+from fabio.model.step import Question
+from fabio.model.view import View, Wake
+from fabio.portfolio.account import AccountSettings, mark
+from fabio.portfolio.positions import open_pnl
+from fabio.portfolio.sizing import Held, SizeLimits
+from fabio.regime.request import OwnRecord
+
+LIVE_ENTRY_STATES = frozenset({"in_flight", "working", "partly_filled", "unknown"})
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine was built with, beside its markets; plain values."""
+
+    strategies: tuple[NamedStrategy, ...]
+    guards: tuple[NamedGuard, ...]
+    account: AccountSettings
+    sizing: SizeLimits
+    orders: OrderPolicy
+    regime_good_for_s: float = 300.0
+
+
+class Turn:
+    """State, markets and out-trays, handed to every handler.
+
+    Facts are folded at the moment they are noted, so that what follows in the same turn
+    already sees them.
+    """
+
+    def __init__(self, state: State, markets: list[Market], policy: Policy) -> None:
+        self.state = state
+        self.markets = markets
+        self.policy = policy
+        self.facts: list[Fact] = []
+        self.commands: list[Command] = []
+        self.questions: list[Question] = []
+
+    def begin(self) -> None:
+        """Empty the out-trays."""
+        self.facts = []
+        self.commands = []
+        self.questions = []
+
+    def note(self, fact: Fact) -> None:
+        """Make a fact true."""
+        apply(self.state, fact)
+        self.facts.append(fact)
+
+    def command(self, command: Command) -> None:
+        """Ask something of the outside."""
+        self.commands.append(command)
+
+    def account(self) -> Account:
+        """The account as of now, open P&L at the last prices."""
+        total = Decimal(0)
+        for market, record in zip(self.markets, self.state.markets, strict=True):
+            position = record.position
+            if position is not None:
+                total += open_pnl(position, market.instrument, market.last_ticks()) - position.fees
+        return mark(self.state.account, total)
+
+    def recent(self, index: int) -> Recent:
+        """What guards remember of one market."""
+        record = self.state.markets[index]
+        working = sum(
+            1 for order in self.state.orders.values()
+            if order.order.market == index and order.state in LIVE_ENTRY_STATES
+        )
+        return Recent(
+            entries_by_strategy=record.entries_by_strategy,
+            last_exit_ns=record.last_exit_ns,
+            losses_in_a_row=self.state.losses_in_a_row,
+            last_loss_ns=self.state.last_loss_ns,
+            last_signal_ns=record.last_signal_ns,
+            working_entries=working,
+            feed_lost_since_ns=record.feed_lost_since_ns,
+        )
+
+    def held(self, index: int) -> Held:
+        """What uses up the position limits: positions, and entries that may still fill."""
+        size, minis = Decimal(0), Decimal(0)
+        steps = [
+            (record.position.market, abs(record.position.size_steps))
+            for record in self.state.markets if record.position is not None
+        ]
+        steps += [
+            (record.order.market, record.order.size_steps - record.filled_steps)
+            for record in self.state.orders.values() if record.state in LIVE_ENTRY_STATES
+        ]
+        for market, count in steps:
+            instrument = self.markets[market].instrument
+            minis += instrument.size(count) * instrument.mini_equivalent
+            if market == index:
+                size += instrument.size(count)
+        return Held(size=size, mini_equivalents=minis)
+
+    def own_record(self, index: int) -> OwnRecord:
+        """What the agent tells a model of itself."""
+        state, record = self.state, self.state.markets[index]
+        positions = () if record.position is None else (record.position,)
+        theses = {
+            position.decision_id: state.open_decisions[position.decision_id].signal.reason
+            for position in positions if position.decision_id in state.open_decisions
+        }
+        return OwnRecord(
+            states=state.strategies,
+            configured={named.name: named.state for named in self.policy.strategies},
+            performance=state.performance,
+            notes=state.notes,
+            last_answers=record.last_answers,
+            positions=positions,
+            theses=theses,
+            account=self.account(),
+            recent=self.recent(index),
+        )
+
+    def view(self, index: int, strategy: str, wake: Wake) -> View:
+        """Show one strategy (or guard) the market and the account."""
+        market, record = self.markets[index], self.state.markets[index]
+        stats = market.stats()
+        return View(
+            now_ns=self.state.now_ns,
+            wake=wake,
+            market=index,
+            instrument=market.instrument,
+            session=market.session,
+            stats=stats,
+            bars=market.bars(),
+            zones=market.zones(record.zones),
+            big_prints=market.big_prints(),
+            regime=record.regime,
+            rule_label=market.readings().label,
+            state=self.state.strategies[strategy],
+            position=record.position,
+            positions=tuple(
+                other.position for other in self.state.markets if other.position is not None
+            ),
+            account=self.account(),
+            recent=self.recent(index),
+        )

@@ -1,0 +1,142 @@
+"""Driver: the loop around the machine, without asyncio. Replay, backtest and paper runs are this.
+
+Ticks go to the machine, the same slice to the exchange, commands to the exchange, answers
+back as events. What happens depends on the tape alone, not on how it is cut.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from fabio.engine.machine import Engine
+from fabio.exchange.venue import Exchange
+from fabio.journal.exchanges import Exchange as ModelExchange
+from fabio.journal.lines import step_digest_bytes
+from fabio.model.command import AskRegime
+from fabio.model.event import Event, RegimeAnswered, TicksArrived, TimerFired
+from fabio.model.regime import Assessment
+from fabio.model.step import Question, Step
+from fabio.model.tick import Ticks
+from fabio.model.view import Wake
+from fabio.regime import rule_model
+
+RULES = "rules"
+
+
+class Sink(Protocol):
+    """Where steps go."""
+
+    def ticks(self, ticks: Ticks) -> None:
+        """Keep ticks that the machine consumed."""
+
+    def step(self, step: Step, body: bytes) -> None:
+        """Keep a step; `body` is what `step_digest_bytes` gave."""
+
+    def exchange(self, exchange: ModelExchange) -> None:
+        """Keep an exchange with the model."""
+
+
+class Driver:
+    """Machine, exchange and rule model, wired in one thread.
+
+    Parameters
+    ----------
+    sinks
+        Take every kept step, in order.
+    """
+
+    def __init__(self, engine: Engine, exchange: Exchange, sinks: tuple[Sink, ...] = ()) -> None:
+        self.engine = engine
+        self.exchange = exchange
+        self.sinks = sinks
+        self._digest = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all facts and commands so far."""
+        return self._digest.hexdigest()
+
+    def feed(self, ticks: Ticks) -> None:
+        """Let the machine and the exchange live through ticks."""
+        engine, exchange = self.engine, self.exchange
+        start, count = 0, len(ticks)
+        while start < count:
+            next_ns = ticks.ts_recv_ns[start]
+            timer_ns, due_ns = engine.next_timer_ns(), exchange.next_due_ns()
+            if due_ns <= next_ns and due_ns <= timer_ns:
+                self._venue(exchange.on_time(due_ns))
+                continue
+            if timer_ns <= next_ns:
+                self.happen(TimerFired(ts_ns=timer_ns))
+                continue
+            rest = ticks.slice(start, count) if start else ticks
+            step = engine.handle(TicksArrived(rest), min(due_ns, timer_ns) - 1)
+            used = rest.slice(0, step.consumed)
+            start += step.consumed
+            for sink in self.sinks:
+                sink.ticks(used)
+            good = used.slice(0, step.consumed - 1) if step.wake & Wake.REJECTED else used
+            reports = exchange.on_ticks(good)
+            self._keep(step)
+            self._venue(reports)
+
+    def happen(self, event: Event) -> Step:
+        """Let one event other than ticks happen, with all that follows from it."""
+        step = self.engine.handle(event)
+        self._keep(step)
+        return step
+
+    def pass_time(self, now_ns: int) -> None:
+        """Live through what is due by `now_ns` where no tick comes."""
+        while True:
+            timer_ns, due_ns = self.engine.next_timer_ns(), self.exchange.next_due_ns()
+            if min(timer_ns, due_ns) > now_ns:
+                return
+            if due_ns <= timer_ns:
+                self._venue(self.exchange.on_time(due_ns))
+            else:
+                self.happen(TimerFired(ts_ns=timer_ns))
+
+    def _venue(self, reports: list[Any]) -> None:
+        for report in reports:
+            self.happen(report)
+
+    def _keep(self, step: Step) -> None:
+        if not step.seq:
+            return
+        body = step_digest_bytes(step)
+        if body:
+            self._digest.update(body)
+        for sink in self.sinks:
+            sink.step(step, body)
+        for command in step.commands:
+            if not isinstance(command, AskRegime):
+                self.exchange.submit(command, step.ts_ns)
+        for question in step.questions:
+            self._ask_rules(question, step)
+
+    def _ask_rules(self, question: Question, step: Step) -> None:
+        answer = rule_model.answer(question.request)
+        for sink in self.sinks:
+            sink.exchange(exchange_of(question, answer, step))
+        self.happen(RegimeAnswered(
+            ts_ns=step.ts_ns, market=question.market, ask_id=question.ask_id, source=RULES, assessment=answer
+        ))
+
+
+def exchange_of(question: Question, answer: Assessment, step: Step) -> ModelExchange:
+    """Put an answered question into the shape of its record."""
+    request: Mapping[str, Any] = question.request
+    asked = next(
+        command for command in step.commands
+        if isinstance(command, AskRegime) and command.ask_id == question.ask_id
+    )
+    return ModelExchange(
+        ask_id=question.ask_id,
+        symbol=request["symbol"],
+        ts_ns=step.ts_ns,
+        source=RULES,
+        request=question.body,
+        response=rule_model.response_json(answer, request),
+        request_hash=asked.request_hash,
+    )
