@@ -7,7 +7,7 @@ for one tick live and for ten million in a replay, for one instrument and for se
 import numpy as np
 from numpy.typing import NDArray
 
-from fabio.exchange.shadow_kernel import shadow_tick
+from fabio.exchange.shadow_kernel import shadow_is_quiet, shadow_tick
 from fabio.features.compiled import kernel
 from fabio.features.kernel import update
 from fabio.features.layout import REJECTED
@@ -72,7 +72,8 @@ def advance(
         c = control[m]
         wake = happened & c[WANTED]
         if happened & REJECTED == 0:
-            shadow_tick(book[m], slots[m], now_ns, price)
+            if not shadow_is_quiet(book[m], now_ns, price):
+                shadow_tick(book[m], slots[m], now_ns, price)
             c[LAST_RECV_NS] = now_ns
             if price >= c[WATCH_UP] or price <= c[WATCH_DOWN]:
                 wake |= PRICE_TOUCHED

@@ -4,6 +4,7 @@
 Here stands only the order of calls.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,7 @@ class Engine:
             },
         )
         self._turn = Turn(state, markets, config.policy)
+        self._wakes: Counter[int] = Counter()
 
     @property
     def state(self) -> State:
@@ -123,6 +125,7 @@ class Engine:
             if wake == 0:
                 break
             state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[stop - 1]))
+            self._wakes[wake] += 1
             self._wake(market, wake)
             if wake & (Wake.PRICE_TOUCHED | Wake.REJECTED) or self._turn.facts or self._turn.commands:
                 break
@@ -187,6 +190,14 @@ class Engine:
     def process_trade_decision(self, decision: Decision) -> Order:
         """Turn an approved decision into a booked order; part of the turn that made it."""
         return entries.process_trade_decision(self._turn, decision)
+
+    def wakes(self) -> dict[str, int]:
+        """How often the loop stopped, by reason; one stop can have several."""
+        counts: dict[str, int] = {}
+        for wake, count in self._wakes.items():
+            for flag in Wake(wake):
+                counts[str(flag.name).lower()] = counts.get(str(flag.name).lower(), 0) + count
+        return dict(sorted(counts.items()))
 
     # -- recovery -----------------------------------------------------------------------
 

@@ -93,6 +93,10 @@ class Market:
         """By when to be flat; None where nothing demands it or no trade was seen."""
         return self.session.flat_by_ns if self.has_session else None
 
+    def rejected(self) -> Mapping[str, int]:
+        """Bad input counted by the kernel so far.  # kind -> ticks"""
+        return self._features.rejected()
+
     def last_ticks(self) -> int:
         """Price of the last trade."""
         return int(self._features.s[LAST])

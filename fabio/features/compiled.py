@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from numba import config, njit
+from numba import config, njit  # type: ignore[attr-defined,unused-ignore]
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -1,10 +1,25 @@
 """Step: what one event did."""
 
+from typing import Any
+
 import msgspec
 
 from fabio.model.command import Command
 from fabio.model.event import JournaledEvent
 from fabio.model.fact import Fact
+
+
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """The content behind an `AskRegime`: data for the shell, neither fact nor command.
+
+    `body` is the request's canonical JSON. The journal keeps its hash alone; the content
+    stands in `llm_exchanges.jsonl`.
+    """
+
+    ask_id: str
+    market: int
+    request: dict[str, Any]
+    body: bytes
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,8 +28,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     seq
-        Counts the steps that the journal keeps (any event but ticks, any fact, any command), from 1;
-        0 for the others.
+        Counts the steps that the journal keeps (any event but ticks, any fact, any
+        command), from 1; 0 for the others.
     ts_ns
         Runtime clock of the event, or of the last tick consumed.
     tape_pos
@@ -35,3 +50,4 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     wake: int
     facts: tuple[Fact, ...]
     commands: tuple[Command, ...]
+    questions: tuple[Question, ...] = ()

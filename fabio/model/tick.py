@@ -82,6 +82,18 @@ class Ticks:
         )
 
     @classmethod
+    def joined(cls, parts: Sequence["Ticks"]) -> "Ticks":
+        """Put parts one behind the other."""
+        return cls(
+            np.concatenate([part.ts_event_ns for part in parts]),
+            np.concatenate([part.ts_recv_ns for part in parts]),
+            np.concatenate([part.price_ticks for part in parts]),
+            np.concatenate([part.size_steps for part in parts]),
+            np.concatenate([part.side for part in parts]),
+            np.concatenate([part.market for part in parts]),
+        )
+
+    @classmethod
     def merge(cls, parts: Sequence["Ticks"]) -> "Ticks":
         """Merge several instruments' ticks by `ts_recv_ns`; equal times keep the order given.
 

@@ -1,0 +1,67 @@
+"""The command line: one file per verb, put together here.
+
+A verb's file imports at its top only what its parameters need; the machine, numba and the
+calendars are imported when the verb runs, so that `--help` is quick.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from fabio import __version__
+from fabio.cli import features, replay
+from fabio.cli.failures import exit_code_of
+
+app = typer.Typer(
+    name="fabio",
+    help="An asyncio agent that trades futures on TopstepX, explains every decision and learns from its record.",
+    epilog="Begin with:  python -m fabio run",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fabio {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def fabio(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the verb."""
+
+
+app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
+app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
+
+
+def run() -> int:
+    """Run one command and give its exit code; a user's mistake shows a message, never a traceback."""
+    try:
+        app(standalone_mode=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except BrokenPipeError:
+        # the reader of our output has gone (`| head`): not a failure of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        return 130
+    except Exception as error:  # noqa: BLE001 the edge of the program: known kinds become one sentence
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        typer.echo(f"fabio: {error}", err=True)
+        return code
+    return 0

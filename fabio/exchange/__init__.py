@@ -1,0 +1,1 @@
+"""The second machine: a simulated venue and the shadow book, on small named assumptions."""

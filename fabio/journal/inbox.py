@@ -1,0 +1,172 @@
+"""The inbox: what people and other programs ask of a running agent.
+
+A request is a file `inbox/ID.json`, written as `.tmp`, synced and renamed, so that it is
+whole when it is seen. Ids begin with the time, so their order is the order of asking. The
+answer is `inbox/done/ID.json`; an id that has one never acts again. `HALT` (an empty file in
+the folder) is the halt that needs no program at all.
+
+`arm`, `enable` and webhooks expire 30 s after they were asked; `halt` and `flatten` never do.
+"""
+
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from fabio.journal.sync import replace_file
+
+EXPIRES_AFTER_NS = 30_000_000_000
+EXPIRING_VERBS = frozenset({"arm", "enable", "resume", "webhook"})
+"""Verbs that could increase: a forgotten one must not act on a later boot."""
+MAX_BYTES = 64 * 1024
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+_POLL_S = 0.01
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Something asked of the agent; `name` is the strategy for enable and disable."""
+
+    id: str
+    ts_ns: int
+    verb: str
+    name: str = ""
+    reason: str = ""
+    data: dict[str, Any] = {}
+
+
+Outcome = Literal["done", "refused", "expired", "invalid"]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request."""
+
+    id: str
+    ts_ns: int
+    outcome: Outcome
+    message: str
+    data: dict[str, Any] = {}
+
+
+class NoAnswer(TimeoutError):
+    """The agent did not answer in time (exit code 5); the request may still act."""
+
+
+def post(folder: Path, verb: str, *, name: str = "", reason: str = "",
+         data: dict[str, Any] | None = None) -> Request:
+    """Put a request into the inbox of `folder` and return at once."""
+    ts_ns = time.time_ns()
+    request = Request(id=f"{ts_ns}-{secrets.token_hex(4)}", ts_ns=ts_ns, verb=verb, name=name,
+                      reason=reason, data=data or {})
+    inbox = folder / "inbox"
+    inbox.mkdir(parents=True, exist_ok=True)
+    replace_file(inbox / f"{request.id}.json", msgspec.json.encode(request))
+    return request
+
+
+def ask(folder: Path, verb: str, *, name: str = "", reason: str = "", timeout_s: float = 5.0) -> Answer:
+    """Ask the agent in `folder` and wait for its answer.
+
+    Raises
+    ------
+    NoAnswer
+        After `timeout_s` seconds.
+    """
+    request = post(folder, verb, name=name, reason=reason)
+    done = folder / "inbox" / "done" / f"{request.id}.json"
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            return msgspec.json.decode(done.read_bytes(), type=Answer)
+        except FileNotFoundError:
+            time.sleep(_POLL_S)
+    raise NoAnswer(f"no answer to {verb} within {timeout_s:g} s: see `fabio status --logs {folder}`")
+
+
+class Inbox:
+    """The agent's side.
+
+    Parameters
+    ----------
+    folder
+        The folder `logs`.
+
+    Notes
+    -----
+    Take with `pending`, journal the event, act, then `answer`. A crash in between leaves the
+    request in the inbox; the ids of the journal's `OperatorAsked` events tell the next boot
+    which have acted: hand them in as `acted`.
+    """
+
+    def __init__(self, folder: Path, acted: frozenset[str] = frozenset()) -> None:
+        self._folder = folder
+        self._inbox = folder / "inbox"
+        self._done = self._inbox / "done"
+        self._taken: set[str] = set()  # ids handed out, not yet answered
+        self._acted = acted
+        self._done.mkdir(parents=True, exist_ok=True)
+
+    def pending(self, now_ns: int) -> list[Request]:
+        """Give the requests nobody took yet, in id order; broken and expired ones are answered here.
+
+        Parameters
+        ----------
+        now_ns
+            Wall clock.
+        """
+        found = []
+        with os.scandir(self._inbox) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.endswith(".json"))
+        for name in names:
+            id_ = name.removesuffix(".json")
+            if id_ in self._taken:
+                continue
+            request = self._read(id_, now_ns)
+            if isinstance(request, Answer):
+                self.answer(request)
+            elif request is not None:
+                self._taken.add(id_)
+                found.append(request)
+        return found
+
+    def answer(self, answer: Answer) -> None:
+        """Say what became of a request; from here on its id never acts again."""
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", answer.id)[:80] or "_"  # of a broken id, only this much
+        replace_file(self._done / f"{name}.json", msgspec.json.encode(answer))
+        (self._inbox / f"{answer.id}.json").unlink(missing_ok=True)
+        self._taken.discard(answer.id)
+
+    @property
+    def halted_by_file(self) -> bool:
+        """Whether somebody put the file `HALT` into the folder."""
+        return (self._folder / "HALT").exists()
+
+    def _read(self, id_: str, now_ns: int) -> Request | Answer | None:
+        """Give a request that is to act, or the answer to one that is not; None if it is gone."""
+        def answer(outcome: Outcome, message: str) -> Answer:
+            return Answer(id=id_, ts_ns=now_ns, outcome=outcome, message=message)
+
+        path = self._inbox / f"{id_}.json"
+        if not _ID.fullmatch(id_):
+            return answer("invalid", "an id has letters, digits, - and _, 80 at most")
+        if (self._done / f"{id_}.json").exists():
+            path.unlink(missing_ok=True)
+            return None
+        if id_ in self._acted:
+            return answer("done", "it acted before the restart")
+        try:
+            if (size := path.stat().st_size) > MAX_BYTES:
+                return answer("invalid", f"{size} bytes are more than {MAX_BYTES}")
+            request = msgspec.json.decode(path.read_bytes(), type=Request)
+        except FileNotFoundError:
+            return None
+        except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+            return answer("invalid", str(error))
+        if request.id != id_:
+            return answer("invalid", f"the file is {id_}.json, its id {request.id}")
+        if request.verb in EXPIRING_VERBS and abs(now_ns - request.ts_ns) > EXPIRES_AFTER_NS:
+            return answer("expired", f"{request.verb} holds for 30 s after it was asked")
+        return request

@@ -1,0 +1,302 @@
+"""The tape: every tick as it came, in fixed binary records, readable after a kill.
+
+A file per trading day: a header (magic, its length, JSON with the markets and the position
+of the file's first tick), then records of 28 bytes, little-endian:
+
+    ts_event_ns i8 | ts_recv_ns i8 | price_ticks i4 | size_steps i4 | side i1 | market i1 | check u2
+
+`check` is the sum of the record's other thirteen 16-bit words, modulo 65536: any changed
+word shows. A torn last record is cut. Gaps of the feed are events in the journal, which
+carry the tape's position; the tape holds ticks only.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fabio.journal.files import day_and_number, day_files, day_path
+from fabio.journal.sync import sync_file, sync_folder, write_whole
+from fabio.journal.times import utc_day
+from fabio.model.instrument import Instrument
+from fabio.model.tick import Ticks
+
+SUFFIX = ".tape"
+MAGIC = b"FABIOTP1"
+RECORD = np.dtype([
+    ("ts_event_ns", "<i8"), ("ts_recv_ns", "<i8"), ("price_ticks", "<i4"), ("size_steps", "<i4"),
+    ("side", "<i1"), ("market", "<i1"), ("check", "<u2"),
+])
+GROUP_TICKS = 65_536
+"""This many waiting ticks are written without being asked."""
+INT32 = np.iinfo(np.int32)
+
+
+class TapeRange(ValueError):
+    """A price or size too large for the tape's record."""
+
+
+class TapeDamaged(Exception):
+    """A tape file that is not as it was written; the message names the file and the record."""
+
+
+class TapeMarket(msgspec.Struct, frozen=True):
+    """One row of the header: what the tape's integers of a market mean."""
+
+    symbol: str
+    tick_size: str
+    size_step: str
+
+
+class TapeHeader(msgspec.Struct, frozen=True):
+    """What stands before a file's records; `first_pos` counts the ticks before it."""
+
+    v: int
+    first_pos: int
+    markets: tuple[TapeMarket, ...]
+
+
+def _markets(instruments: Sequence[Instrument]) -> tuple[TapeMarket, ...]:
+    return tuple(TapeMarket(each.symbol, str(each.tick_size), str(each.size_step)) for each in instruments)
+
+
+def _check(records: NDArray[np.void]) -> NDArray[np.uint16]:
+    words: NDArray[np.uint16] = records.view("<u2").reshape(-1, RECORD.itemsize // 2)
+    total = words[:, 0].copy()
+    for column in range(1, RECORD.itemsize // 2 - 1):
+        total += words[:, column]
+    return total
+
+
+def _pack(ticks: Ticks) -> bytes:
+    for name, column in (("price", ticks.price_ticks), ("size", ticks.size_steps)):
+        low, high = int(column.min()), int(column.max())
+        if low < INT32.min or high > INT32.max:
+            raise TapeRange(f"a {name} of {low if low < INT32.min else high} units does not fit the tape "
+                            f"({INT32.min} to {INT32.max})")
+    records = np.empty(len(ticks), dtype=RECORD)
+    records["ts_event_ns"] = ticks.ts_event_ns
+    records["ts_recv_ns"] = ticks.ts_recv_ns
+    records["price_ticks"] = ticks.price_ticks
+    records["size_steps"] = ticks.size_steps
+    records["side"] = ticks.side
+    records["market"] = ticks.market
+    records["check"] = _check(records)
+    return records.tobytes()
+
+
+def _head(path: Path) -> tuple[TapeHeader, int] | None:
+    """Give a file's header and the place of its first record; None where the header is torn."""
+    with path.open("rb") as file:
+        lead = file.read(len(MAGIC) + 4)
+        if len(lead) < len(MAGIC) + 4:
+            return None
+        if lead[: len(MAGIC)] != MAGIC:
+            raise TapeDamaged(f"{path} does not begin like a tape")
+        length = int.from_bytes(lead[len(MAGIC):], "little")
+        text = file.read(length)
+    if len(text) < length:
+        return None
+    try:
+        return msgspec.json.decode(text, type=TapeHeader), len(lead) + length
+    except msgspec.MsgspecError as error:
+        raise TapeDamaged(f"{path} has a header that cannot be read: {error}") from None
+
+
+def _last_whole(path: Path) -> tuple[TapeHeader, int, int] | None:
+    """Give a file's header, the place of its first record, and its count of whole records."""
+    head = _head(path)
+    if head is None:
+        return None
+    return head[0], head[1], (path.stat().st_size - head[1]) // RECORD.itemsize
+
+
+class TapeWriter:
+    """Append ticks as they came.
+
+    Parameters
+    ----------
+    folder
+        The folder `logs`; the files lie in `logs/tape`.
+    instruments
+        The engine's markets, in its order.
+
+    Attributes
+    ----------
+    pos
+        Ticks on this tape, those that wait in memory included: `tape_pos` of the last one.
+
+    Raises
+    ------
+    TapeDamaged
+        If the latest file is not a tape.
+    """
+
+    def __init__(self, folder: Path, instruments: Sequence[Instrument]) -> None:
+        self._folder = folder / "tape"
+        self._markets = _markets(instruments)
+        self._waiting: list[Ticks] = []
+        self._waiting_ticks = 0
+        self._descriptor: int | None = None
+        self._path: Path | None = None
+        self.pos = 0
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
+
+    def append(self, ticks: Ticks) -> None:
+        """Add a batch, which must not change until it is flushed."""
+        if len(ticks):
+            self._waiting.append(ticks)
+            self._waiting_ticks += len(ticks)
+            self.pos += len(ticks)
+            if self._waiting_ticks >= GROUP_TICKS:
+                self.flush()
+
+    def flush(self) -> None:
+        """Hand everything to the system; a killed process loses nothing after this.
+
+        Raises
+        ------
+        TapeRange
+            If a number does not fit the record; nothing of the waiting ticks is written then.
+        OSError
+            If the drive refused.
+        """
+        if not self._waiting:
+            return
+        data = b"".join([_pack(ticks) for ticks in self._waiting])
+        write_whole(self._open_descriptor(), data)
+        self._waiting.clear()
+        self._waiting_ticks = 0
+
+    def sync(self) -> None:
+        """Flush, and wait for the drive."""
+        self.flush()
+        if self._descriptor is not None:
+            sync_file(self._descriptor)
+
+    def roll(self, day: str) -> None:
+        """Go on in the file of this trading day; an earlier day stays in the latest file."""
+        if self._path is None:
+            self._path = day_path(self._folder, day, 1, SUFFIX)
+        elif day > day_and_number(self._path)[0]:
+            if self._descriptor is not None or self._path.exists():
+                self.sync()
+                self._let_go()
+            self._path = day_path(self._folder, day, 1, SUFFIX)
+
+    def close(self) -> None:
+        """Sync and let go of the file."""
+        self.sync()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open_descriptor(self) -> int:
+        if self._descriptor is None:
+            if self._path is None:
+                self._path = day_path(self._folder, utc_day(int(self._waiting[0].ts_recv_ns[0])), 1, SUFFIX)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            self._descriptor = os.open(self._path, flags, 0o644)
+            if os.fstat(self._descriptor).st_size == 0:
+                header = TapeHeader(1, self.pos - self._waiting_ticks, self._markets)
+                text = json.dumps(msgspec.to_builtins(header)).encode()
+                write_whole(self._descriptor, MAGIC + len(text).to_bytes(4, "little") + text)
+                sync_folder(self._folder)
+        return self._descriptor
+
+    def _resume(self) -> None:
+        files = day_files(self._folder, SUFFIX)
+        while files:
+            whole = _last_whole(files[-1])
+            if whole is not None:
+                header, start, count = whole
+                os.truncate(files[-1], start + count * RECORD.itemsize)
+                self.pos = header.first_pos + count
+                self._path = files[-1]
+                if header.markets != self._markets:
+                    day, number = day_and_number(files[-1])
+                    self._path = day_path(self._folder, day, number + 1, SUFFIX)
+                return
+            files.pop().unlink()  # not even a whole header: no tick was in it
+
+
+class TapeReader:
+    """Read a tape back.
+
+    Parameters
+    ----------
+    folder
+        The folder `logs`.
+
+    Attributes
+    ----------
+    markets
+        What the integers of each market mean, from the first file.
+    first_pos, total
+        The tape holds the ticks `[first_pos, total)`.
+
+    Raises
+    ------
+    TapeDamaged
+        If a file is not a tape, or one is missing between two others.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._parts: list[tuple[Path, int, int, int]] = []  # path, first position, place, records
+        self.markets: tuple[TapeMarket, ...] = ()
+        for path in day_files(folder / "tape", SUFFIX):
+            whole = _last_whole(path)
+            if whole is None:
+                continue
+            header, place, count = whole
+            if self._parts and header.first_pos != self.total:
+                raise TapeDamaged(f"{path} begins at tick {header.first_pos}, the file before ends at "
+                                  f"{self.total}")
+            self.markets = self.markets or header.markets
+            self._parts.append((path, header.first_pos, place, count))
+
+    @property
+    def first_pos(self) -> int:
+        """Position of the first tick kept; 0 unless early files were moved away."""
+        return self._parts[0][1] if self._parts else 0
+
+    @property
+    def total(self) -> int:
+        """Position after the last whole tick."""
+        return self._parts[-1][1] + self._parts[-1][3] if self._parts else 0
+
+    def read(self, start: int = 0, stop: int | None = None, batch: int = 262_144) -> Iterator[Ticks]:
+        """Give the ticks `[start, stop)` in batches of at most `batch`.
+
+        Raises
+        ------
+        TapeDamaged
+            At the first record whose check does not hold.
+        """
+        stop = self.total if stop is None else min(stop, self.total)
+        for path, first, place, count in self._parts:
+            at, end = max(start - first, 0), min(stop - first, count)
+            while at < end:
+                size = min(batch, end - at)
+                records = np.fromfile(path, dtype=RECORD, count=size, offset=place + at * RECORD.itemsize)
+                wrong = np.flatnonzero(_check(records) != records["check"])
+                if len(wrong):
+                    raise TapeDamaged(f"{path}: record {at + int(wrong[0]) + 1} is damaged")
+                yield _ticks(records)
+                at += size
+
+
+def _ticks(records: NDArray[np.void]) -> Ticks:
+    return Ticks(
+        np.ascontiguousarray(records["ts_event_ns"]), np.ascontiguousarray(records["ts_recv_ns"]),
+        records["price_ticks"].astype(np.int64), records["size_steps"].astype(np.int64),
+        np.ascontiguousarray(records["side"]), np.ascontiguousarray(records["market"]),
+    )

@@ -1,0 +1,111 @@
+"""Readings: both rule classifiers and the market state, side by side, of one moment."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from fabio.model.bar import Bar
+from fabio.model.regime import Balance, Direction, Label
+from fabio.model.stats import MarketStats
+from fabio.regime.playbook import (
+    PRESETS,
+    PlaybookReading,
+    PlaybookSettings,
+    market_state,
+    read_playbook,
+)
+from fabio.regime.rules import RuleReading, RuleSettings, classify, reasoning
+
+Classifier = Literal["rules", "playbook"]
+NS = 1_000_000_000
+
+
+class RegimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Both classifiers' thresholds, and whose label stands.
+
+    Parameters
+    ----------
+    classifier
+        `rules` or `playbook`: the default label and fallback.
+    preset
+        `default` or `seed`: the playbook's thresholds where `playbook` is not given.
+    """
+
+    classifier: Classifier = "rules"
+    rules: RuleSettings = RuleSettings()
+    preset: Literal["default", "seed"] = "default"
+    playbook: PlaybookSettings | None = None
+
+    def __post_init__(self) -> None:
+        if self.classifier not in ("rules", "playbook"):
+            raise ValueError(f"classifier is {self.classifier!r}; it must be rules or playbook")
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset is {self.preset!r}; it must be one of {', '.join(PRESETS)}")
+
+    @property
+    def thresholds(self) -> PlaybookSettings:
+        """The playbook's thresholds in force."""
+        return PRESETS[self.preset] if self.playbook is None else self.playbook
+
+
+class Readings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules say; `label`, `direction` and `confidence` are the chosen classifier's."""
+
+    classifier: Classifier
+    rules: RuleReading
+    playbook: PlaybookReading
+    state: Balance
+    reasoning: str
+
+    @property
+    def label(self) -> Label:
+        """The label that stands."""
+        return self.rules.label if self.classifier == "rules" else self.playbook.label
+
+    @property
+    def direction(self) -> Direction:
+        """`none` unless the label is trend."""
+        return self.rules.direction if self.classifier == "rules" else self.playbook.direction
+
+    @property
+    def confidence(self) -> float:
+        """In [0, 1], as the chosen classifier defines it."""
+        return self.rules.confidence if self.classifier == "rules" else self.playbook.confidence
+
+
+DEFAULT_REGIME = RegimeSettings()
+
+
+def session_age_s(stats: MarketStats) -> float:
+    """Open time since the session's first trade, in seconds: the three times of value add up to it."""
+    return (stats.in_value_ns + stats.above_value_ns + stats.below_value_ns) / NS
+
+
+def read_market(
+    stats: MarketStats,
+    bars: Sequence[Bar],
+    near_poc_30min_s: float | None,
+    age_s: float,
+    settings: RegimeSettings = DEFAULT_REGIME,
+) -> Readings:
+    """Ask both classifiers; parameters as in `read_playbook`."""
+    thresholds = settings.thresholds
+    rules = classify(bars, settings.rules)
+    playbook = read_playbook(stats, bars, near_poc_30min_s, age_s, thresholds)
+    if settings.classifier == "rules":
+        words = reasoning(rules, settings.rules)
+    else:
+        words = (f"scores trend {_words(playbook.trend)}, range {_words(playbook.range)}, "
+                 f"chop {_words(playbook.chop)}")
+    return Readings(
+        classifier=settings.classifier,
+        rules=rules,
+        playbook=playbook,
+        state=market_state(stats, age_s, thresholds),
+        reasoning=words,
+    )
+
+
+def _words(score: float | None) -> str:
+    return "unknown" if score is None else f"{score:.2f}"

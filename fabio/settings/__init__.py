@@ -1,0 +1,1 @@
+"""The only reader of configuration: everyone else receives plain values."""

@@ -1,0 +1,120 @@
+import threading
+import time
+
+import msgspec
+import pytest
+
+from fabio.journal import inbox as inbox_module
+from fabio.journal.inbox import EXPIRES_AFTER_NS, Answer, Inbox, NoAnswer, Request, ask, post
+
+NOW_NS = 1_800_000_000_000_000_000
+
+
+def _put(logs, id_, verb="halt", ts_ns=NOW_NS, **more):
+    request = Request(id=id_, ts_ns=ts_ns, verb=verb, **more)
+    (logs / "inbox").mkdir(parents=True, exist_ok=True)
+    (logs / "inbox" / f"{id_}.json").write_bytes(msgspec.json.encode(request))
+    return request
+
+
+def _answer(logs, id_):
+    return msgspec.json.decode((logs / "inbox" / "done" / f"{id_}.json").read_bytes(), type=Answer)
+
+
+def _done(id_):
+    return Answer(id=id_, ts_ns=NOW_NS, outcome="done", message="halted")
+
+
+def test_requests_come_in_id_order_and_once(tmp_path):
+    for id_ in ("3", "1", "2"):
+        _put(tmp_path, id_)
+    inbox = Inbox(tmp_path)
+    assert [request.id for request in inbox.pending(NOW_NS)] == ["1", "2", "3"]
+    assert inbox.pending(NOW_NS) == []
+    inbox.answer(_done("2"))
+    assert not (tmp_path / "inbox" / "2.json").exists()
+    assert _answer(tmp_path, "2").outcome == "done"
+
+
+def test_an_answered_id_never_acts_again(tmp_path):
+    _put(tmp_path, "1")
+    inbox = Inbox(tmp_path)
+    inbox.pending(NOW_NS)
+    inbox.answer(_done("1"))
+    _put(tmp_path, "1", verb="flatten")
+    assert inbox.pending(NOW_NS) == []
+    assert Inbox(tmp_path).pending(NOW_NS) == []
+    assert _answer(tmp_path, "1").message == "halted"
+
+
+def test_an_id_that_acted_before_a_crash_is_answered_and_does_not_act(tmp_path):
+    _put(tmp_path, "1")
+    _put(tmp_path, "2")
+    inbox = Inbox(tmp_path, acted=frozenset({"1"}))
+    assert [request.id for request in inbox.pending(NOW_NS)] == ["2"]
+    assert _answer(tmp_path, "1").outcome == "done"
+
+
+@pytest.mark.parametrize(("verb", "expires"), [("arm", True), ("enable", True), ("resume", True),
+                                               ("halt", False), ("flatten", False), ("disable", False)])
+def test_only_what_could_increase_expires(tmp_path, verb, expires):
+    _put(tmp_path, "1", verb=verb, ts_ns=NOW_NS - EXPIRES_AFTER_NS - 1)
+    assert bool(Inbox(tmp_path).pending(NOW_NS)) is not expires
+    assert (tmp_path / "inbox" / "done" / "1.json").exists() is expires
+
+
+@pytest.mark.parametrize(("id_", "content"), [
+    ("1", b""), ("1", b"[]"), ("1", b'{"id":"1"}'), ("1", b'{"id":"2","ts_ns":1,"verb":"halt"}'),
+    ("1", b"\xff"),
+    ("1", b" " * 70_000), (".hidden", b"{}"), ("a b", b"{}"), ("x" * 120, b"{}"),
+])
+def test_a_broken_request_is_answered_and_does_not_stop_the_next(tmp_path, id_, content):
+    _put(tmp_path, "9")
+    (tmp_path / "inbox" / f"{id_}.json").write_bytes(content)
+    inbox = Inbox(tmp_path)
+    assert [request.id for request in inbox.pending(NOW_NS)] == ["9"]
+    (answered,) = (tmp_path / "inbox" / "done").iterdir()
+    assert msgspec.json.decode(answered.read_bytes(), type=Answer).outcome == "invalid"
+    assert not (tmp_path / "inbox" / f"{id_}.json").exists()
+
+
+def test_half_written_requests_are_not_seen(tmp_path):
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "1.json.tmp").write_bytes(b"{")
+    assert Inbox(tmp_path).pending(NOW_NS) == []
+
+
+def test_the_file_halt_is_enough(tmp_path):
+    inbox = Inbox(tmp_path)
+    assert not inbox.halted_by_file
+    (tmp_path / "HALT").touch()
+    assert inbox.halted_by_file
+
+
+def test_asking_waits_for_the_answer(tmp_path):
+    inbox = Inbox(tmp_path)
+
+    def agent():
+        while not (found := inbox.pending(time.time_ns())):
+            time.sleep(0.002)
+        inbox.answer(Answer(id=found[0].id, ts_ns=found[0].ts_ns, outcome="refused", message=found[0].name))
+
+    thread = threading.Thread(target=agent)
+    thread.start()
+    answer = ask(tmp_path, "disable", name="mean_reversion", timeout_s=10)
+    thread.join()
+    assert (answer.outcome, answer.message) == ("refused", "mean_reversion")
+
+
+def test_nobody_answering_is_said(tmp_path, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(inbox_module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(inbox_module.time, "sleep", lambda seconds: None)
+    with pytest.raises(NoAnswer, match="no answer to stop within 5 s"):
+        ask(tmp_path, "stop")
+
+
+def test_ids_of_requests_follow_the_time(tmp_path):
+    first, second = post(tmp_path, "halt"), post(tmp_path, "flatten")
+    assert [request.verb for request in Inbox(tmp_path).pending(second.ts_ns)] == ["halt", "flatten"]
+    assert first.id != second.id
