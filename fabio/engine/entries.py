@@ -22,12 +22,12 @@ from fabio.portfolio.sizing import size_steps
 NS = 1_000_000_000
 
 
-def ask_strategies(turn: Turn, index: int, wake: Wake) -> None:
+def ask_strategies(turn: Turn, index: int, wake: int) -> None:
     """Show the view to every strategy whose trigger fired, and act on what it wishes."""
     for named in turn.policy.strategies:
-        if not named.part.triggers & wake:
+        if not int(named.part.triggers) & wake:
             continue
-        view = turn.view(index, named.name, wake)
+        view = turn.view(index, named.name, Wake(wake))
         wish = named.part.propose(view)
         if isinstance(wish, Signal):
             decide(turn, named, wish, view)

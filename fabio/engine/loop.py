@@ -7,7 +7,9 @@ when one of them grew.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from fabio.engine.advance import (
     ASK_DUE_NS,
@@ -88,23 +90,54 @@ class Loop:
             tick = ticks.row(start)
             self.features[market].supply(why, tick.ts_event_ns, tick.price_ticks)
             for features in self.features:
-                features._view()
+                features.view_again()
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> "LoopSnapshot":
         """Give all arrays as plain data."""
-        return {
-            "control": self.control.tolist(),
-            "zones": self.zones.tolist(),
-            "features": [features.snapshot() for features in self.features],
-            "shadows": [book.snapshot() for book in self.shadows],
-        }
+        return LoopSnapshot(
+            control=ArrayCopy.of(self.control),
+            zones=ArrayCopy.of(self.zones),
+            features=[
+                {name: ArrayCopy.of(array) for name, array in features.snapshot().items()}
+                for features in self.features
+            ],
+            shadows=[book.snapshot() for book in self.shadows],
+        )
 
-    def restore(self, data: dict[str, Any], shadows: Sequence[ShadowSnapshot]) -> None:
-        """Become what `snapshot` was asked of."""
-        self.control[:] = data["control"]
-        self.zones[:] = data["zones"]
-        for features, kept in zip(self.features, data["features"], strict=True):
-            features.restore(kept)
-        for book, snapshot in zip(self.shadows, shadows, strict=True):
-            book.restore(snapshot)
+    def restore(self, snapshot: "LoopSnapshot") -> None:
+        """Become what the snapshot was taken of."""
+        self.control[:] = snapshot.control.array()
+        self.zones[:] = snapshot.zones.array()
+        for features, kept in zip(self.features, snapshot.features, strict=True):
+            features.restore({name: copy.array() for name, copy in kept.items()})
+        for features in self.features:
+            features.view_again()
+        for book, shadows in zip(self.shadows, snapshot.shadows, strict=True):
+            book.restore(shadows)
         self.stack_shadows()
+
+
+class ArrayCopy(msgspec.Struct, frozen=True):
+    """An array as plain data."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> "ArrayCopy":
+        """Copy an array."""
+        return cls(array.dtype.str, array.shape, array.tobytes())
+
+    def array(self) -> NDArray[Any]:
+        """Give the array back."""
+        return np.frombuffer(self.data, dtype=self.dtype).reshape(self.shape)
+
+
+class LoopSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The loop's arrays as plain data."""
+
+    control: ArrayCopy
+    zones: ArrayCopy
+    features: list[dict[str, ArrayCopy]]
+    shadows: list[ShadowSnapshot]

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from fabio.engine import entries, fills, limits, questions
-from fabio.engine.loop import Loop
-from fabio.engine.market import Market
+from fabio.engine.loop import Loop, LoopSnapshot
+from fabio.engine.market import AtLastBar, Market
 from fabio.engine.seams import MarketConfig
 from fabio.engine.state import MarketRecord, State
 from fabio.engine.turn import Policy, Turn
@@ -33,6 +33,8 @@ from fabio.regime.reading import RegimeSettings
 from fabio.regime.zones import ZoneSettings
 
 NEVER = (1 << 63) - 1
+SESSION_ROLLED, ASK_DUE = int(Wake.SESSION_ROLLED), int(Wake.ASK_DUE)
+TOUCHED_OR_REJECTED = int(Wake.PRICE_TOUCHED | Wake.REJECTED)
 ALWAYS_WANTED = Wake.SESSION_ROLLED | Wake.BAR_CLOSED | Wake.REJECTED
 
 
@@ -45,6 +47,14 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     regime: RegimeSettings
     zones: ZoneSettings
     cadence: CadenceSettings
+
+
+class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the machine knows, as plain data."""
+
+    state: State
+    loop: LoopSnapshot
+    kept: list[AtLastBar | None]
 
 
 class Engine:
@@ -127,7 +137,7 @@ class Engine:
             state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[stop - 1]))
             self._wakes[wake] += 1
             self._wake(market, wake)
-            if wake & (Wake.PRICE_TOUCHED | Wake.REJECTED) or self._turn.facts or self._turn.commands:
+            if wake & TOUCHED_OR_REJECTED or self._turn.facts or self._turn.commands:
                 break
         if start and wake == 0:
             state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[start - 1]))
@@ -136,17 +146,15 @@ class Engine:
     def _wake(self, index: int, wake: int) -> None:
         turn = self._turn
         market = turn.markets[index]
-        market.refresh(wake)
-        if wake & Wake.SESSION_ROLLED:
+        market.refresh(wake, turn.state.markets[index].zones)
+        if wake & SESSION_ROLLED:
             limits.on_session(turn, index)
-        if wake & (Wake.SESSION_ROLLED | Wake.BAR_CLOSED):
-            market.rezone(turn.state.markets[index].zones)
         for fact in market.drain_shadows():
             turn.note(fact)
         limits.check_limits(turn)
-        if wake & Wake.ASK_DUE:
+        if wake & ASK_DUE:
             questions.ask(turn, index)
-        entries.ask_strategies(turn, index, Wake(wake))
+        entries.ask_strategies(turn, index, wake)
         self._after()
 
     def _after(self) -> None:
@@ -211,7 +219,7 @@ class Engine:
         while start < len(ticks):
             start, wake, market = self._loop.advance(ticks, start, NEVER)
             if wake:
-                self._turn.markets[market].refresh(wake)
+                self._turn.markets[market].refresh(wake, self.state.markets[market].zones)
                 self._turn.markets[market].forget_shadow_fills()
         self.state.tape_pos += len(ticks)
         if len(ticks):
@@ -219,15 +227,19 @@ class Engine:
 
     def snapshot(self) -> bytes:
         """Write everything the machine knows."""
-        return msgspec.msgpack.encode((self.state, self._loop.snapshot()))
+        return msgspec.msgpack.encode(EngineSnapshot(
+            state=self.state,
+            loop=self._loop.snapshot(),
+            kept=[market.kept() for market in self._turn.markets],
+        ))
 
     def restore(self, data: bytes) -> None:
         """Become the machine that `snapshot` was asked of; the config has to be the same."""
-        state, arrays = msgspec.msgpack.decode(data, type=tuple[State, dict[str, Any]])
-        self._loop.restore(arrays)
-        self._turn = Turn(state, self._turn.markets, self.config.policy)
-        for market in self._turn.markets:
-            market.rebind()
+        snapshot = msgspec.msgpack.decode(data, type=EngineSnapshot)
+        self._loop.restore(snapshot.loop)
+        self._turn = Turn(snapshot.state, self._turn.markets, self.config.policy)
+        for market, kept in zip(self._turn.markets, snapshot.kept, strict=True):
+            market.restored(kept)
 
 
 _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fabio.engine.advance import (
     ASK_DUE_NS,
     ASKING,
@@ -39,8 +41,16 @@ from fabio.regime.zones import ZoneSettings, default_zones
 if TYPE_CHECKING:
     from fabio.engine.machine import EngineConfig
 
-NS = 1_000_000_000
 BARS_SHOWN = 32
+SESSION_ROLLED = int(Wake.SESSION_ROLLED)
+BAR_OR_ROLL = int(Wake.BAR_CLOSED | Wake.SESSION_ROLLED)
+
+
+class AtLastBar(msgspec.Struct, frozen=True):
+    """What was read when the last bar closed and stands until the next one does."""
+
+    readings: Readings
+    zones: tuple[Zone, ...]
 
 
 class Market:
@@ -58,23 +68,39 @@ class Market:
         self._zones: ZoneSettings = engine.zones
         self._features = loop.features[place]
         self._control = loop.control[place]
-        self._bars: tuple[Bar, ...] | None = None
+        self._bars: tuple[Bar, ...] = ()
         self._stats: MarketStats | None = None
-        self._readings: Readings | None = None
         self._session: Session | None = None
-        self._profile_zones: tuple[Zone, ...] = ()
+        self._kept: AtLastBar | None = None
 
     # -- reading ------------------------------------------------------------------------
 
-    def refresh(self, wake: int) -> None:
-        """Forget what the ticks since the last wake have changed."""
+    def refresh(self, wake: int, given: tuple[Zone, ...]) -> None:
+        """Take in what the ticks since the last wake have changed.
+
+        `given` are the zones that a model set, empty where the profile's stand. Readings
+        and the profile's zones are those at the last finished bar.
+        """
         self._stats = None
-        if wake & Wake.BAR_CLOSED:
-            self._readings = None
-            if self._bars is not None:
-                self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
-        if wake & Wake.SESSION_ROLLED:
-            self._session = self._bars = self._readings = None
+        if not wake & BAR_OR_ROLL:
+            return
+        if wake & SESSION_ROLLED:
+            self._session = None
+            self._bars = ()
+        else:
+            self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
+        self._kept = AtLastBar(self._read_rules(), self._zones_of_profile())
+        self.rezone(given)
+
+    def kept(self) -> "AtLastBar | None":
+        """What has to be in a snapshot because it is of an earlier moment."""
+        return self._kept
+
+    def restored(self, kept: "AtLastBar | None") -> None:
+        """Go on from restored arrays."""
+        self._stats = self._session = None
+        self._kept = kept
+        self._bars = self._features.bars(BARS_SHOWN)
 
     @property
     def session(self) -> Session:
@@ -109,8 +135,6 @@ class Market:
 
     def bars(self) -> tuple[Bar, ...]:
         """The session's last finished bars, oldest first."""
-        if self._bars is None:
-            self._bars = self._features.bars(BARS_SHOWN)
         return self._bars
 
     def big_prints(self) -> tuple[BigPrint, ...]:
@@ -119,16 +143,20 @@ class Market:
 
     def readings(self) -> Readings:
         """What the rules say, as of the last finished bar."""
-        if self._readings is None:
-            stats = self.stats()
-            span = stats.bar_range_15min_ticks
-            near = None
-            if span is not None:
-                near = float(seconds_near_poc(
-                    self._features.s, stats.ts_ns, self._regime.thresholds.near_bar_ranges * span
-                ))
-            self._readings = read_market(stats, self.bars(), near, session_age_s(stats), self._regime)
-        return self._readings
+        return self._kept.readings if self._kept is not None else self._read_rules()
+
+    def _read_rules(self) -> Readings:
+        stats = self.stats()
+        span = stats.bar_range_15min_ticks
+        near = None
+        if span is not None:
+            near = float(seconds_near_poc(
+                self._features.s, stats.ts_ns, self._regime.thresholds.near_bar_ranges * span
+            ))
+        return read_market(stats, self._bars, near, session_age_s(stats), self._regime)
+
+    def _zones_of_profile(self) -> tuple[Zone, ...]:
+        return default_zones(self.stats(), self._features.nodes().low, self._zones)
 
     def band(self) -> str:
         """In which band price stands: `none`, `outer` or `inner`."""
@@ -136,7 +164,7 @@ class Market:
 
     def zones(self, given: tuple[Zone, ...]) -> tuple[Zone, ...]:
         """The zones in force: those a model gave, else those of the profile at the last bar."""
-        return given or self._profile_zones
+        return given or (self._kept.zones if self._kept is not None else ())
 
     def picture(self, now_ns: int, zones: tuple[Zone, ...]) -> MarketPicture:
         """Everything a question says about this market."""
@@ -169,7 +197,6 @@ class Market:
 
     def rezone(self, given: tuple[Zone, ...]) -> None:
         """Let the zones in force set the cadence; beyond `MAX_ZONES` high ones the first count."""
-        self._profile_zones = default_zones(self.stats(), self._features.nodes().low, self._zones)
         rows = zone_rows(self.zones(given))[:MAX_ZONES]
         self._loop.zones[self._place, : len(rows)] = rows
         self._control[ZONES] = len(rows)

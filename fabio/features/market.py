@@ -134,7 +134,7 @@ class MarketFeatures:
         self.usual_range_ticks = np.full(SESSION_MINUTES, np.nan)
         self._ints = np.empty(INTS, dtype=np.int64)
         self._floats = np.empty(FLOATS, dtype=np.float64)
-        self._view()
+        self.view_again()
         s = self.s
         size_unit = int(1 / instrument.size_step)
         s[SESSION_CLOSE_NS] = s[CLEAR_UNTIL_NS] = s[FOOTPRINT_START_NS] = NULL
@@ -148,7 +148,7 @@ class MarketFeatures:
         if instrument.big_print_size is not None:
             s[PRINT_FIXED] = instrument.size_steps(instrument.big_print_size)
 
-    def _view(self) -> None:
+    def view_again(self) -> None:
         """Take views of the arrays, which were made or replaced."""
         self.s = self.arrays.s[self.market]
         self.rows = self.arrays.rows[self.market]
@@ -169,7 +169,7 @@ class MarketFeatures:
             At a trade outside the session table.
         """
         if self._version != self.arrays.version:
-            self._view()
+            self.view_again()
         while True:
             start, need = run(self.s, self.rows, self.trades, ticks.ts_event_ns, ticks.price_ticks,
                               ticks.size_steps, ticks.side, start, until_ns)
@@ -180,7 +180,7 @@ class MarketFeatures:
     def update_one(self, ts_event_ns: int, price_ticks: int, size_steps: int, side: int) -> int:
         """Take one trade; answer the mask of what happened (`layout`)."""
         if self._version != self.arrays.version:
-            self._view()
+            self.view_again()
         while True:
             answer = update(self.s, self.rows, self.trades, ts_event_ns, price_ticks, size_steps, side)
             if answer >= 0:
@@ -200,7 +200,7 @@ class MarketFeatures:
             self.arrays.double_trades()
         else:
             raise ValueError(f"{need} is not a need of the kernel")
-        self._view()
+        self.view_again()
 
     def _begin_session(self, ts_ns: int) -> None:
         table = self.table
@@ -330,7 +330,7 @@ class MarketFeatures:
         """Take the state of a snapshot, whatever the capacities were."""
         rows, trades = snapshot["rows"], snapshot["trades"]
         self.arrays.fit(rows.shape[1], trades.shape[0])
-        self._view()
+        self.view_again()
         self.s[:] = snapshot["s"]
         self.rows[:] = 0
         self.rows[:, : rows.shape[1]] = rows

@@ -1,7 +1,7 @@
 """Readings: both rule classifiers and the market state, side by side, of one moment."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,13 +50,18 @@ class RegimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Readings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules say; `label`, `direction` and `confidence` are the chosen classifier's."""
+    """What the rules say; `label`, `direction` and `confidence` are the chosen classifier's.
+
+    `told` is the same as plain JSON values, ready to be put into a question: made once for
+    a bar, not for each question. Nobody changes it.
+    """
 
     classifier: Classifier
     rules: RuleReading
     playbook: PlaybookReading
     state: Balance
     reasoning: str
+    told: dict[str, Any]
 
     @property
     def label(self) -> Label:
@@ -89,7 +94,7 @@ def read_market(
     age_s: float,
     settings: RegimeSettings = DEFAULT_REGIME,
 ) -> Readings:
-    """Ask both classifiers; parameters as in `read_playbook`."""
+    """Ask both classifiers; parameters as in `read_playbook`. Cost about 20 us: once for each bar."""
     thresholds = settings.thresholds
     rules = classify(bars, settings.rules)
     playbook = read_playbook(stats, bars, near_poc_30min_s, age_s, thresholds)
@@ -98,13 +103,38 @@ def read_market(
     else:
         words = (f"scores trend {_words(playbook.trend)}, range {_words(playbook.range)}, "
                  f"chop {_words(playbook.chop)}")
+    state = market_state(stats, age_s, thresholds)
+    chosen = rules if settings.classifier == "rules" else playbook
     return Readings(
         classifier=settings.classifier,
         rules=rules,
         playbook=playbook,
-        state=market_state(stats, age_s, thresholds),
+        state=state,
         reasoning=words,
+        told={
+            "label": chosen.label,
+            "direction": chosen.direction,
+            "confidence": round(chosen.confidence, 3),
+            "classifier": settings.classifier,
+            "market_state": state,
+            "reasoning": words,
+            "efficiency_ratio": _rounded(rules.er),
+            "range_ratio": _rounded(rules.vr),
+            "net_move": _rounded(rules.nz),
+            "rotation": _rounded(rules.rot),
+            "playbook": {
+                "label": playbook.label,
+                "direction": playbook.direction,
+                "trend": _rounded(playbook.trend),
+                "range": _rounded(playbook.range),
+                "chop": _rounded(playbook.chop),
+            },
+        },
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _words(score: float | None) -> str:

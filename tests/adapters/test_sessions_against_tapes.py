@@ -87,7 +87,7 @@ def test_five_minute_bars_fill_the_open_hours_but_for_the_tape_s_own_holes() -> 
         if len(missing) > 3:
             holes[sessions.session(int(row)).date] = len(missing)
     expiries = {date for date, count in holes.items() if count >= 80}
-    # the front contract stops trading on the third Friday at 8:30, and the tape's next one starts late on Sunday
+    # the front contract stops trading on the third Friday at 8:30, the next one starts late on Sunday
     assert all(dt.date.fromisoformat(date).weekday() == 4 for date in expiries)
     assert len(expiries) == 16
     late_starts = holes.keys() - expiries
@@ -110,7 +110,7 @@ def test_the_outages_of_2019_and_2025_are_breaks() -> None:
 
 
 def test_bars_stamped_at_their_close_fit_once_they_are_moved_to_their_start() -> None:
-    # NinjaTrader stamps a bar at its close, in New York time: as they stand, the last bar of a session is outside
+    # NinjaTrader stamps a bar at its close, in New York time: the last bar of a session is outside
     path = real_tape("nq_ninjatrader_1m_volumetric_20260205_20260216.csv.gz")
     query = f"select timestamp from read_csv('{path}', all_varchar = true, skip = 1, header = true)"
     stamps = [

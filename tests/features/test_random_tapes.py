@@ -5,7 +5,7 @@ from brute_force import Brute
 from compare import assert_same_lists, assert_same_stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_tapes import TABLE, random_tape
+from random_tapes import TABLE, RandomTape, random_tape
 from tapes import CL, NQ, S, ticks_of
 
 from fabio.features.arrays import MarketArrays
@@ -20,12 +20,13 @@ SHAPES = {
 }
 
 
-def readings(rng, brute: Brute, rows, position: int):
-    """Times at which the state after `position` rows may be read: none after the next good trade."""
+def readings(rng, brute: Brute, tape: RandomTape, position: int):
+    """Times at which the state after `position` rows may be read: none after what is yet to come."""
     _, session, n = brute.locate(position)
     latest = session.ts[n - 1]
-    following = [row[0] for row in rows[position:] if row[2] > 0 and row[0] > latest][:1]
-    until = following[0] if following else latest + 2000 * S
+    following = [row[0] for row in tape.rows[position:] if row[2] > 0 and row[0] > latest][:1]
+    gaps = [gap.from_ns for i, gap in tape.gaps if i > position]
+    until = max(latest, min([latest + 2000 * S, *following, *gaps]))
     return {latest, int(rng.integers(latest, until + 1)), min(until, (latest // S + 1) * S)}
 
 
@@ -50,6 +51,6 @@ def test_every_statistic_equals_brute_force_on_random_tapes(negative, **shape):
             assert market.update(ticks.slice(position, part)) == part - position
             position = part
         if market.has_traded and stop not in gaps:
-            for now_ns in readings(rng, brute, rows, stop):
+            for now_ns in readings(rng, brute, tape, stop):
                 assert_same_stats(market, brute, stop, now_ns)
             assert_same_lists(market, brute, stop)

@@ -41,7 +41,7 @@ def test_without_a_previous_session_only_todays_levels_stand():
 
 def test_half_widths_follow_the_bar_range_down_to_their_floors():
     wide = default_zones(make_stats(bar_range_15min_ticks=40.0))[0]
-    assert (wide.inner_ticks, wide.outer_ticks) == (20, 60)
+    assert (wide.inner_ticks, wide.outer_ticks) == (10, 40)
     for stats in (make_stats(bar_range_15min_ticks=1.0), make_stats(bar_range_15min_ticks=None)):
         narrow = default_zones(stats)[0]
         assert (narrow.inner_ticks, narrow.outer_ticks) == (2, 6)
