@@ -1,7 +1,7 @@
 """Market: one instrument inside the machine: its statistics, readings, zones and shadows."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,9 +23,10 @@ from fabio.engine.loop import Loop
 from fabio.engine.seams import MarketConfig
 from fabio.exchange.shadow import shadow_id
 from fabio.features.hours import Gap
-from fabio.features.layout import LAST, SESSION_INDEX
-from fabio.features.line import line
+from fabio.features.layout import BIG_COUNT, LAST, SESSION_INDEX
+from fabio.features.line import LineWriter
 from fabio.features.near import seconds_near_poc
+from fabio.features.nodes import Nodes
 from fabio.model.bar import Bar
 from fabio.model.fact import ShadowClosed
 from fabio.model.session import Session
@@ -35,7 +36,7 @@ from fabio.model.view import Wake
 from fabio.model.zone import Zone
 from fabio.regime.cadence import BANDS, zone_rows
 from fabio.regime.reading import Readings, RegimeSettings, read_market, session_age_s
-from fabio.regime.request import MarketPicture
+from fabio.regime.request import MarketPicture, tell_zones
 from fabio.regime.zones import ZoneSettings, default_zones
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class AtLastBar(msgspec.Struct, frozen=True):
 
     readings: Readings
     zones: tuple[Zone, ...]
+    nodes: Nodes
 
 
 class Market:
@@ -72,6 +74,9 @@ class Market:
         self._stats: MarketStats | None = None
         self._session: Session | None = None
         self._kept: AtLastBar | None = None
+        self._writer = LineWriter(config.instrument)
+        self._told: tuple[Sequence[Zone], list[dict[str, Any]]] = ((), [])
+        self._prints: tuple[int, tuple[BigPrint, ...]] = (0, ())
 
     # -- reading ------------------------------------------------------------------------
 
@@ -87,9 +92,10 @@ class Market:
         if wake & SESSION_ROLLED:
             self._session = None
             self._bars = ()
+            self._prints = (0, ())
         else:
             self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
-        self._kept = AtLastBar(self._read_rules(), self._zones_of_profile())
+        self._kept = None
         self.rezone(given)
 
     def kept(self) -> "AtLastBar | None":
@@ -100,6 +106,7 @@ class Market:
         """Go on from restored arrays."""
         self._stats = self._session = None
         self._kept = kept
+        self._prints = (0, ())
         self._bars = self._features.bars(BARS_SHOWN)
 
     @property
@@ -139,11 +146,22 @@ class Market:
 
     def big_prints(self) -> tuple[BigPrint, ...]:
         """The session's last big prints, oldest first."""
-        return self._features.big_prints()
+        count = int(self._features.s[BIG_COUNT])
+        if count != self._prints[0] or not count:
+            self._prints = (count, self._features.big_prints())
+        return self._prints[1]
 
     def readings(self) -> Readings:
         """What the rules say, as of the last finished bar."""
-        return self._kept.readings if self._kept is not None else self._read_rules()
+        return self._at_last_bar().readings
+
+    def _at_last_bar(self) -> "AtLastBar":
+        if self._kept is None:
+            nodes = self._features.nodes()
+            self._kept = AtLastBar(
+                self._read_rules(), default_zones(self.stats(), nodes.low, self._zones), nodes
+            )
+        return self._kept
 
     def _read_rules(self) -> Readings:
         stats = self.stats()
@@ -155,30 +173,30 @@ class Market:
             ))
         return read_market(stats, self._bars, near, session_age_s(stats), self._regime)
 
-    def _zones_of_profile(self) -> tuple[Zone, ...]:
-        return default_zones(self.stats(), self._features.nodes().low, self._zones)
-
     def band(self) -> str:
         """In which band price stands: `none`, `outer` or `inner`."""
         return BANDS[int(self._control[BAND])]
 
     def zones(self, given: tuple[Zone, ...]) -> tuple[Zone, ...]:
         """The zones in force: those a model gave, else those of the profile at the last bar."""
-        return given or (self._kept.zones if self._kept is not None else ())
+        return given or self._at_last_bar().zones
 
-    def picture(self, now_ns: int, zones: tuple[Zone, ...]) -> MarketPicture:
-        """Everything a question says about this market."""
-        stats = self.stats()
-        nodes = self._features.nodes()
+    def picture(self, now_ns: int, given: tuple[Zone, ...]) -> MarketPicture:
+        """Everything a question says about this market; its volume nodes are those at the last bar."""
+        stats, kept = self.stats(), self._at_last_bar()
+        zones = given or kept.zones
+        if zones is not self._told[0]:
+            self._told = (zones, tell_zones(zones, self.instrument))
         return MarketPicture(
             now_ns=now_ns,
-            line=line(self.instrument, stats, nodes, self.big_prints()),
+            line=self._writer.line(stats, kept.nodes, self.big_prints()),
             instrument=self.instrument,
             session=self.session,
             stats=stats,
             bars=self.bars(),
-            zones=self.zones(zones),
-            readings=self.readings(),
+            zones=zones,
+            zones_told=self._told[1],
+            readings=kept.readings,
         )
 
     # -- control of the loop ------------------------------------------------------------

@@ -1,17 +1,15 @@
 """When the model is asked, what it is asked, and what its answer changes."""
 
-from hashlib import sha256
-
 from fabio.engine.entries import day_tag
 from fabio.engine.limits import apply_strategy_updates
 from fabio.engine.turn import Turn
 from fabio.model import event as events
 from fabio.model.command import AskRegime
-from fabio.model.fact import NoteMade, RegimeAskFailed, RegimeAsked, RegimeInferred, ZonesSet
+from fabio.model.fact import NoteMade, RegimeAsked, RegimeAskFailed, RegimeInferred, ZonesSet
 from fabio.model.regime import Regime
 from fabio.model.step import Question
 from fabio.model.strategy import Note
-from fabio.regime.request import build_request, canonical_json
+from fabio.regime.request import build_request, canonical_json, digest
 
 NS = 1_000_000_000
 
@@ -26,7 +24,7 @@ def ask(turn: Turn, index: int) -> None:
     request = build_request(picture, turn.own_record(index))
     turn.note(RegimeAsked(market=index, ask_id=ask_id, ts_ns=state.now_ns, band=market.band()))
     body = canonical_json(request)
-    turn.command(AskRegime(ask_id=ask_id, market=index, request_hash=sha256(body).hexdigest()))
+    turn.command(AskRegime(ask_id=ask_id, market=index, request_hash=digest(body)))
     turn.questions.append(Question(ask_id, index, request, body))
     market.question_left(state.now_ns)
 

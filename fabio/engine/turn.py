@@ -1,6 +1,7 @@
 """Turn: one event being handled, with the out-trays its handlers fill."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -11,11 +12,12 @@ from fabio.model.account import Account, Recent
 from fabio.model.command import Command
 from fabio.model.fact import Fact
 from fabio.model.step import Question
+from fabio.model.strategy import StrategyPerformance, StrategyState
 from fabio.model.view import View, Wake
 from fabio.portfolio.account import AccountSettings, mark
 from fabio.portfolio.positions import open_pnl
 from fabio.portfolio.sizing import Held, SizeLimits
-from fabio.regime.request import OwnRecord
+from fabio.regime.request import OwnRecord, tell_performance, tell_states
 
 LIVE_ENTRY_STATES = frozenset({"in_flight", "working", "partly_filled", "unknown"})
 
@@ -45,6 +47,9 @@ class Turn:
         self.facts: list[Fact] = []
         self.commands: list[Command] = []
         self.questions: list[Question] = []
+        # what a question shows of the strategies, kept until it changes
+        self._states: tuple[tuple[StrategyState, ...], dict[str, dict[str, Any]]] = ((), {})
+        self._performance: tuple[tuple[StrategyPerformance, ...], dict[str, dict[str, Any]]] = ((), {})
 
     def begin(self) -> None:
         """Empty the out-trays."""
@@ -114,9 +119,8 @@ class Turn:
             for position in positions if position.decision_id in state.open_decisions
         }
         return OwnRecord(
-            states=state.strategies,
-            configured={named.name: named.state for named in self.policy.strategies},
-            performance=state.performance,
+            states_told=self._states_told(),
+            performance_told=self._performance_told(),
             notes=state.notes,
             last_answers=record.last_answers,
             positions=positions,
@@ -124,6 +128,19 @@ class Turn:
             account=self.account(),
             recent=self.recent(index),
         )
+
+    def _states_told(self) -> dict[str, dict[str, Any]]:
+        states = tuple(self.state.strategies.values())
+        if states != self._states[0]:
+            configured = {named.name: named.state for named in self.policy.strategies}
+            self._states = (states, tell_states(self.state.strategies, configured))
+        return self._states[1]
+
+    def _performance_told(self) -> dict[str, dict[str, Any]]:
+        performance = tuple(self.state.performance.values())
+        if performance != self._performance[0]:
+            self._performance = (performance, tell_performance(self.state.performance))
+        return self._performance[1]
 
     def view(self, index: int, strategy: str, wake: Wake) -> View:
         """Show one strategy (or guard) the market and the account."""

@@ -42,8 +42,8 @@ class MarketPicture(msgspec.Struct, frozen=True, kw_only=True):
     line
         The `features` line as a dict (`surface.md`): `market_stats`, `poc_cross_stats`,
         `profile` and `orderflow` go into the question as they are.
-    zones
-        The zones in force.
+    zones, zones_told
+        The zones in force, and what `tell_zones` makes of them.
     bars
         Finished 1-minute bars, oldest first; they tell how price moved since earlier answers.
     readings
@@ -57,6 +57,7 @@ class MarketPicture(msgspec.Struct, frozen=True, kw_only=True):
     stats: MarketStats
     bars: Sequence[Bar]
     zones: Sequence[Zone]
+    zones_told: list[dict[str, Any]]
     readings: Readings
 
 
@@ -65,10 +66,8 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    states, configured
-        Strategy states now, and as the settings gave them.  # strategy -> state
-    performance
-        Closed trades so far.  # strategy -> performance
+    states_told, performance_told
+        What `tell_states` and `tell_performance` make of the strategies.
     notes, last_answers
         Oldest first; the newest few are shown.
     positions
@@ -77,9 +76,8 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
         Why each open position was entered.  # decision id -> reason
     """
 
-    states: Mapping[str, StrategyState]
-    configured: Mapping[str, StrategyState]
-    performance: Mapping[str, StrategyPerformance]
+    states_told: dict[str, dict[str, Any]]
+    performance_told: dict[str, dict[str, Any]]
     notes: Sequence[Note]
     last_answers: Sequence[Regime]
     positions: Sequence[Position]
@@ -89,55 +87,78 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_request(market: MarketPicture, record: OwnRecord) -> dict[str, Any]:
-    """Put one question together; cost about 8 us with ten zones and two strategies."""
+    """Put one question together; its keys stand in the order of the alphabet, on every level."""
     line, stats, session = market.line, market.stats, market.session
     tick = float(market.instrument.tick_size)
     band, near = strongest_band(market.zones, stats.last_ticks)
     return {
-        "v": VERSION,
-        "symbol": market.instrument.symbol,
-        "tick_size": tick,
-        "session": session.date,
-        "ts_ns": stats.ts_ns,
-        "last_price": stats.last_ticks * tick,
-        "market_stats": line["market_stats"],
-        "poc_cross_stats": line["poc_cross_stats"],
-        "profile": line["profile"],
-        "orderflow": line["orderflow"],
-        "session_stats": _session_stats(market, record),
-        "importance_zones": _zones(market.zones, stats.last_ticks, tick),
-        "zone_band": band,
-        "zone_nearest": None if near is None else near.name,
-        "open_positions": [_position(held, market, record) for held in record.positions],
-        "strategy_state": {
-            name: _state(state, record.configured.get(name)) for name, state in record.states.items()
-        },
-        "strategy_performance": {
-            name: _performance(record.performance.get(name)) for name in record.states
-        },
         "historical_notes_snippet": [
-            {"id": note.id, "age_min": (market.now_ns - note.ts_ns) // MIN_NS, "text": note.text}
+            {"age_min": (market.now_ns - note.ts_ns) // MIN_NS, "id": note.id, "text": note.text}
             for note in record.notes[-NOTES_SHOWN:]
         ],
+        "importance_zones": market.zones_told,
         "last_answers": [_answer(regime, market) for regime in record.last_answers[-ANSWERS_SHOWN:]],
+        "last_price": stats.last_ticks * tick,
+        "market_stats": line["market_stats"],
+        "open_positions": [_position(held, market, record) for held in record.positions],
+        "orderflow": line["orderflow"],
+        "poc_cross_stats": line["poc_cross_stats"],
+        "profile": line["profile"],
         "rules": market.readings.told,
+        "session": session.date,
+        "session_stats": _session_stats(market, record),
+        "strategy_performance": record.performance_told,
+        "strategy_state": record.states_told,
+        "symbol": market.instrument.symbol,
+        "tick_size": tick,
+        "ts_ns": stats.ts_ns,
+        "v": VERSION,
+        "zone_band": band,
+        "zone_nearest": None if near is None else near.name,
     }
 
 
-def canonical_json(request: Mapping[str, Any]) -> bytes:
-    """Write a question with sorted keys and no spaces: equal content, equal bytes.
+def tell_zones(zones: Sequence[Zone], instrument: Instrument) -> list[dict[str, Any]]:
+    """Write zones as a question shows them."""
+    tick = float(instrument.tick_size)
+    return [
+        {
+            "inner_ticks": zone.inner_ticks,
+            "name": zone.name,
+            "outer_ticks": zone.outer_ticks,
+            "price": zone.centre_ticks * tick,
+            "priority": zone.priority,
+        }
+        for zone in zones
+    ]
 
-    >>> canonical_json({"b": None, "a": 1.5})
+
+def tell_states(
+    states: Mapping[str, StrategyState], configured: Mapping[str, StrategyState],
+) -> dict[str, dict[str, Any]]:
+    """Write strategy states, now and as configured, as a question shows them."""
+    return {name: _state(states[name], configured.get(name)) for name in sorted(states)}
+
+
+def tell_performance(performance: Mapping[str, StrategyPerformance]) -> dict[str, dict[str, Any]]:
+    """Write the strategies' records as a question shows them."""
+    return {name: _performance(performance[name]) for name in sorted(performance)}
+
+
+def canonical_json(request: Mapping[str, Any]) -> bytes:
+    """Write a question without spaces: `build_request` has its keys in order, so equal content, equal bytes.
+
+    >>> canonical_json({"a": 1.5, "b": None})
     b'{"a":1.5,"b":null}'
     """
-    return orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(request)
 
 
 def request_hash(request: Mapping[str, Any]) -> str:
     """Give the SHA-256 of the canonical JSON, in hex.
 
-    >>> request_hash({"a": 1, "b": 2}) == request_hash({"b": 2, "a": 1})
-    True
+    >>> request_hash({})[:16]
+    '44136fa355b3678a'
     """
     return digest(canonical_json(request))
 
@@ -152,82 +173,66 @@ def _session_stats(market: MarketPicture, record: OwnRecord) -> dict[str, Any]:
     tick = float(market.instrument.tick_size)
     opens, closes = session.regular_open_ns, session.regular_close_ns
     return {
+        "day_pnl": _money(account.day_pnl),
+        "entries": sum(record.recent.entries_by_strategy.values()),
+        "halted": account.halted or None,
+        "losses_in_a_row": record.recent.losses_in_a_row,
         "minutes_since_open": (now - session.open_ns) // MIN_NS,
         "minutes_to_close": (session.close_ns - now) // MIN_NS,
         "minutes_to_flat_by": None if session.flat_by_ns is None else (session.flat_by_ns - now) // MIN_NS,
-        "regular_hours": None if opens is None or closes is None else opens <= now < closes,
         "opening_range_high": _price(stats.opening_range_high_ticks, tick),
         "opening_range_low": _price(stats.opening_range_low_ticks, tick),
-        "day_pnl": _money(account.day_pnl),
+        "regular_hours": None if opens is None or closes is None else opens <= now < closes,
         "room_to_loss_floor": _money(account.room),
-        "entries": sum(record.recent.entries_by_strategy.values()),
-        "losses_in_a_row": record.recent.losses_in_a_row,
-        "halted": account.halted or None,
     }
-
-
-def _zones(zones: Sequence[Zone], last_ticks: int, tick: float) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": zone.name,
-            "price": zone.centre_ticks * tick,
-            "distance_ticks": last_ticks - zone.centre_ticks,
-            "inner_ticks": zone.inner_ticks,
-            "outer_ticks": zone.outer_ticks,
-            "priority": zone.priority,
-        }
-        for zone in zones
-    ]
 
 
 def _position(position: Position, market: MarketPicture, record: OwnRecord) -> dict[str, Any]:
     tick = float(market.instrument.tick_size)
     entry = position.entry_ticks
     return {
-        "strategy": position.strategy,
+        "age_min": (market.now_ns - position.opened_ns) // MIN_NS,
+        "entry_price": round(entry * tick, 6),
+        "entry_thesis": record.theses.get(position.decision_id),
+        "open_ticks": round((market.stats.last_ticks - entry) * position.side, 2),
         "side": "long" if position.side > 0 else "short",
         "size": float(abs(position.size_steps) * market.instrument.size_step),
-        "entry_price": round(entry * tick, 6),
         "stop_price": _price(position.stop_ticks, tick),
+        "strategy": position.strategy,
         "target_price": _price(position.target_ticks, tick),
-        "open_ticks": round((market.stats.last_ticks - entry) * position.side, 2),
-        "age_min": (market.now_ns - position.opened_ns) // MIN_NS,
-        "entry_thesis": record.theses.get(position.decision_id),
     }
 
 
 def _state(state: StrategyState, configured: StrategyState | None) -> dict[str, Any]:
     return {
-        "enabled": state.enabled,
-        "risk_fraction": state.risk_fraction,
         "configured_risk_fraction": None if configured is None else configured.risk_fraction,
+        "enabled": state.enabled,
         "max_trades_per_session": state.max_trades_per_session,
         "min_rr": state.min_rr,
+        "risk_fraction": state.risk_fraction,
         "stop_ticks": state.stop_ticks,
         "target_ticks": state.target_ticks,
     }
 
 
-def _performance(performance: StrategyPerformance | None) -> dict[str, Any]:
-    if performance is None:
-        return {"trades": 0, "win_rate": None, "average_rr": None, "net_pnl": 0.0, "last": []}
+def _performance(performance: StrategyPerformance) -> dict[str, Any]:
     return {
+        "average_rr": _rounded(performance.average_rr),
+        "last": [round(multiple, 2) for multiple in performance.last[-30:]],
+        "net_pnl": round(performance.net_pnl, 2),
         "trades": performance.trades,
         "win_rate": _rounded(performance.win_rate),
-        "average_rr": _rounded(performance.average_rr),
-        "net_pnl": round(performance.net_pnl, 2),
-        "last": [round(multiple, 2) for multiple in performance.last[-30:]],
     }
 
 
 def _answer(regime: Regime, market: MarketPicture) -> dict[str, Any]:
     return {
         "age_s": (market.now_ns - regime.answered_at_ns) // NS,
-        "source": regime.source,
-        "regime": regime.label,
-        "direction": regime.direction,
         "confidence": regime.confidence,
+        "direction": regime.direction,
         "moved_ticks_since": _moved_since(regime.answered_at_ns, market),
+        "regime": regime.label,
+        "source": regime.source,
     }
 
 

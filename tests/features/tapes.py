@@ -69,10 +69,8 @@ def chicago_table(first: date, days: int) -> SessionTable:
 def utc_table(first: date, days: int) -> SessionTable:
     """UTC days without regular hours."""
     start = int(datetime(first.year, first.month, first.day, tzinfo=ZoneInfo("UTC")).timestamp())
-    return table_of([
-        (int((first + timedelta(days=i)).strftime("%Y%m%d")), start + i * 86400, start + (i + 1) * 86400, None)
-        for i in range(days)
-    ])
+    dates = [int((first + timedelta(days=i)).strftime("%Y%m%d")) for i in range(days)]
+    return table_of([(d, start + i * 86400, start + (i + 1) * 86400, None) for i, d in enumerate(dates)])
 
 
 def ticks_of(rows) -> Ticks:

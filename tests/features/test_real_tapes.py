@@ -1,5 +1,6 @@
 """The kernel against the brute-force reading, on real tapes, at every minute's line."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -28,12 +29,13 @@ def with_made_up_sides(ticks: Ticks) -> Ticks:
     """Give a tape without aggressors some, by the tick rule, so that order flow has work."""
     moves = np.sign(np.diff(ticks.price_ticks, prepend=ticks.price_ticks[0]))
     filled = moves[np.maximum.accumulate(np.where(moves != 0, np.arange(len(moves)), 0))].astype(np.int8)
-    return Ticks(ticks.ts_event_ns, ticks.ts_recv_ns, ticks.price_ticks, ticks.size_steps, filled, ticks.market)
+    return replace(ticks, side=filled)
 
 
 TAPES = {
-    "es": (ES, lambda: chicago_table(date(2013, 9, 2), 3), es_tape, 300),
-    "es_with_sides": (ES, lambda: chicago_table(date(2013, 9, 2), 3), lambda: with_made_up_sides(es_tape()), 300),
+    "es": (ES, lambda: chicago_table(date(2013, 9, 2), 3), es_tape, 1800),
+    "es_with_sides": (ES, lambda: chicago_table(date(2013, 9, 2), 3),
+                      lambda: with_made_up_sides(es_tape()), 300),
     "nq": (NQ, lambda: chicago_table(date(2025, 11, 27), 2), nq_tape, 60),
     "nq_with_sides": (NQ, lambda: chicago_table(date(2025, 11, 27), 2),
                       lambda: with_made_up_sides(nq_tape()), 60),

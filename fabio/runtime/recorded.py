@@ -1,0 +1,259 @@
+"""Recorded: a folder of records, lived through again from its own tape and journal.
+
+The machine gets what it got then: the ticks of the tape, and every other event of the journal
+at its place on the tape. Nobody else is asked, neither a model nor a venue, so what comes out
+differs only where the machine, its configuration or the record has changed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fabio.adapters.data.instruments import find_instrument
+from fabio.engine.machine import Engine
+from fabio.engine.seams import MarketConfig
+from fabio.journal.reader import read_steps
+from fabio.journal.tape import TapeReader
+from fabio.model.event import HistoryLoaded, TicksArrived
+from fabio.model.instrument import Instrument
+from fabio.model.step import Step
+from fabio.model.tick import Ticks
+from fabio.runtime.wiring import instruments_of, sessions_between
+from fabio.settings.load import Settings
+
+READ_TICKS = 262_144
+
+
+class NothingRecorded(Exception):
+    """The folder holds no tape (or no journal) to go by."""
+
+
+class OtherUnits(Exception):
+    """The tape's integers mean something else in the table of instruments now in force."""
+
+
+class Recorded:
+    """A folder's tape with the instruments it was made of.
+
+    Raises
+    ------
+    NothingRecorded
+        If there is no tick.
+    OtherUnits
+        If an instrument's tick or size step is not what it was.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.folder = folder
+        self.tape = TapeReader(folder)
+        if self.tape.total == self.tape.first_pos:
+            raise NothingRecorded(f"{folder} holds no recorded ticks: `fabio run --logs {folder}` makes some")
+        if self.tape.first_pos:
+            raise NothingRecorded(f"the tape of {folder} begins at tick {self.tape.first_pos}: its first files "
+                                  "were moved away, and from empty state nothing else can be replayed")
+        self.instruments = _instruments(settings, self.tape)
+        first_ns = int(self._one(0).ts_event_ns[0])
+        last_ns = int(self._one(self.tape.total - 1).ts_event_ns[0])
+        self.markets = [
+            MarketConfig(instrument=each, table=sessions_between(settings, each, first_ns, last_ns))
+            for each in self.instruments
+        ]
+
+    def batches(self, rows: int = READ_TICKS) -> Iterator[Ticks]:
+        """Read the tape from its beginning."""
+        return self.tape.read(batch=rows)
+
+    def position_after(self, ts_ns: int) -> int:
+        """Count the ticks that had arrived by a time on the runtime clock."""
+        position = 0
+        for ticks in self.batches():
+            found = int(ticks.ts_recv_ns.searchsorted(ts_ns, side="right"))
+            position += found
+            if found < len(ticks):
+                break
+        return position
+
+    def describe(self) -> str:
+        """Say what is replayed."""
+        names = " and ".join(each.symbol for each in self.instruments)
+        return f"{self.folder}: {names}, {self.tape.total:,} recorded ticks"
+
+    def _one(self, position: int) -> Ticks:
+        return next(self.tape.read(position, position + 1))
+
+
+def _instruments(settings: Settings, tape: TapeReader) -> list[Instrument]:
+    known = instruments_of(settings)
+    found = []
+    for market in tape.markets:
+        instrument = find_instrument(known, market.symbol)[0]
+        if (market.tick_size, market.size_step) != (str(instrument.tick_size), str(instrument.size_step)):
+            raise OtherUnits(
+                f"the tape counts {market.symbol} in ticks of {market.tick_size} and sizes of {market.size_step}, "
+                f"instruments.toml says {instrument.tick_size} and {instrument.size_step}: use the table it was "
+                "recorded with (--config)"
+            )
+        found.append(instrument)
+    return found
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """The first place where record and replay part.
+
+    Parameters
+    ----------
+    seq, ts_ns, tape_pos
+        Of the recorded step; of the replayed one where the record has none there.
+    place
+        Path to the value, `facts[0].decision.verdicts[3].value`; `step` where a whole step is
+        missing on one side.
+    recorded, replayed
+        The two values; None where a side has nothing.
+    """
+
+    seq: int
+    ts_ns: int
+    tape_pos: int
+    fact: str
+    place: str
+    recorded: Any
+    replayed: Any
+
+
+class Again:
+    """A machine that lives through a folder's record.
+
+    Parameters
+    ----------
+    engine
+        In empty state, built for the folder's markets.
+
+    Attributes
+    ----------
+    steps, facts
+        How many were compared.
+    """
+
+    def __init__(self, engine: Engine, recorded: Recorded) -> None:
+        self.engine = engine
+        self.steps = 0
+        self.facts = 0
+        self._recorded = recorded
+        self._batches = recorded.batches()
+        self._held = Ticks.of([])
+        self._at = 0  # in the batch that is held
+        self._position = 0
+
+    def run(self, until_pos: int | None = None) -> Difference | None:
+        """Go on to the end of the journal, or to a place on the tape; stop at the first difference.
+
+        Raises
+        ------
+        JournalDamaged, TapeDamaged
+            If the record is not whole.
+        """
+        for kept in read_steps(self._recorded.folder):
+            if until_pos is not None and kept.tape_pos > until_pos:
+                break
+            came = self._reach(kept.tape_pos)
+            if kept.event is not None and came is None:
+                self._before(kept)
+                came = self.engine.handle(kept.event)
+            difference = _compare(kept, came)
+            if difference is not None:
+                return difference
+            self.steps += 1
+            self.facts += len(kept.facts)
+        if until_pos is not None:
+            self._reach(until_pos)
+        return None
+
+    def _before(self, kept: Step) -> None:
+        """Give the machine what an event stands for beside itself: the earlier sessions."""
+        event = kept.event
+        if isinstance(event, HistoryLoaded):
+            load_recorded_history(self._recorded.folder, event, self.engine)
+
+    def _reach(self, position: int) -> Step | None:
+        """Take ticks up to a place on the tape; give the step that came of it, None where none did."""
+        while self._position < position:
+            if self._at == len(self._held):
+                self._held, self._at = next(self._batches), 0
+            stop = min(len(self._held), self._at + position - self._position)
+            step = self.engine.handle(TicksArrived(self._held.slice(self._at, stop)))
+            self._at += step.consumed
+            self._position += step.consumed
+            if step.seq:
+                return step
+        return None
+
+
+def load_recorded_history(folder: Path, event: HistoryLoaded, engine: Engine) -> None:
+    """Put the earlier sessions behind a market that were there when the event was journaled."""
+    raise NothingRecorded(f"{folder} began with {event.sessions} earlier sessions, whose content is not kept here")
+
+
+def _compare(kept: Step, came: Step | None) -> Difference | None:
+    if came is None or came.tape_pos != kept.tape_pos:
+        other = None if came is None or came.tape_pos > kept.tape_pos else came
+        first = kept if other is None else other
+        return Difference(
+            seq=kept.seq, ts_ns=first.ts_ns, tape_pos=first.tape_pos, fact=_first_name(first), place="step",
+            recorded=None if other is not None else _words(kept), replayed=None if other is None else _words(other),
+        )
+    for name in ("facts", "commands"):
+        found = _first_difference(getattr(kept, name), getattr(came, name), name)
+        if found is not None:
+            place, ours, theirs = found
+            return Difference(
+                seq=kept.seq, ts_ns=kept.ts_ns, tape_pos=kept.tape_pos, fact=_fact_at(kept, came, place),
+                place=place, recorded=ours, replayed=theirs,
+            )
+    return None
+
+
+def _first_difference(ours: Any, theirs: Any, place: str) -> tuple[str, Any, Any] | None:
+    if ours == theirs:
+        return None
+    if isinstance(ours, msgspec.Struct) and type(ours) is type(theirs):
+        for name in ours.__struct_fields__:
+            found = _first_difference(getattr(ours, name), getattr(theirs, name), f"{place}.{name}")
+            if found is not None:
+                return found
+    if isinstance(ours, tuple) and isinstance(theirs, tuple):
+        for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+            found = _first_difference(one, other, f"{place}[{index}]")
+            if found is not None:
+                return found
+        index = min(len(ours), len(theirs))
+        return (f"{place}[{index}]", _item(ours, index), _item(theirs, index))
+    return place, _plain(ours), _plain(theirs)
+
+
+def _item(items: tuple[Any, ...], index: int) -> Any:
+    return _plain(items[index]) if index < len(items) else None
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+def _fact_at(kept: Step, came: Step, place: str) -> str:
+    name, _, rest = place.partition("[")
+    index = int(rest.partition("]")[0])
+    for step in (kept, came):
+        items = getattr(step, name)
+        if index < len(items):
+            return type(items[index]).__name__
+    return name
+
+
+def _first_name(step: Step) -> str:
+    first = (*step.facts, *step.commands, step.event)[0]
+    return type(first).__name__
+
+
+def _words(step: Step) -> list[str]:
+    return [type(each).__name__ for each in (*step.facts, *step.commands)]
