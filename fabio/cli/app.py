@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fabio import __version__
-from fabio.cli import features, replay
+from fabio.cli import explain, features, replay
 from fabio.cli.failures import exit_code_of
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ def fabio(
 
 app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
+app.command("explain", epilog="Example:  fabio explain 14:30 --logs logs")(explain.explain)
 
 
 def run() -> int:

@@ -13,6 +13,7 @@ import msgspec
 from fabio.engine import entries, fills, limits, questions
 from fabio.engine.loop import Loop, LoopSnapshot
 from fabio.engine.market import AtLastBar, Market
+from fabio.engine.recall import recall, warmed
 from fabio.engine.seams import MarketConfig
 from fabio.engine.state import MarketRecord, State
 from fabio.engine.turn import Policy, Turn
@@ -23,7 +24,7 @@ from fabio.model.event import Event, TicksArrived
 from fabio.model.fact import Fact
 from fabio.model.order import Order
 from fabio.model.signal import Decision
-from fabio.model.step import Step
+from fabio.model.step import Question, Step
 from fabio.model.strategy import StrategyPerformance, StrategyUpdate
 from fabio.model.tick import Ticks
 from fabio.model.view import Wake
@@ -33,7 +34,7 @@ from fabio.regime.reading import RegimeSettings
 from fabio.regime.zones import ZoneSettings
 
 NEVER = (1 << 63) - 1
-SESSION_ROLLED, ASK_DUE = int(Wake.SESSION_ROLLED), int(Wake.ASK_DUE)
+SESSION_ROLLED, ASK_DUE, REJECTED = int(Wake.SESSION_ROLLED), int(Wake.ASK_DUE), int(Wake.REJECTED)
 TOUCHED_OR_REJECTED = int(Wake.PRICE_TOUCHED | Wake.REJECTED)
 ALWAYS_WANTED = Wake.SESSION_ROLLED | Wake.BAR_CLOSED | Wake.REJECTED
 
@@ -213,17 +214,23 @@ class Engine:
         """Fold one recorded fact; recovery never decides again."""
         self._turn.note(fact)
 
-    def warm(self, ticks: Ticks) -> None:
-        """Run ticks through the statistics alone: nobody is woken, nothing is decided."""
-        start = 0
+    def recall(self, step: Step, rebuild: bool = False) -> Question | None:
+        """Fold a recorded step, the ticks before it being warmed; with `rebuild` give its question."""
+        return recall(self._turn, step, rebuild)
+
+    def warm(self, ticks: Ticks) -> list[int]:
+        """Run ticks through the loop: nothing is decided; give the rows that were bad input."""
+        state, start, rejected = self.state, 0, []
         while start < len(ticks):
-            start, wake, market = self._loop.advance(ticks, start, NEVER)
+            stop, wake, index = self._loop.advance(ticks, start, NEVER)
+            state.tape_pos += stop - start
+            state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[stop - 1]))
+            start = stop
             if wake:
-                self._turn.markets[market].refresh(wake, self.state.markets[market].zones)
-                self._turn.markets[market].forget_shadow_fills()
-        self.state.tape_pos += len(ticks)
-        if len(ticks):
-            self.state.now_ns = max(self.state.now_ns, int(ticks.ts_recv_ns[-1]))
+                warmed(self._turn, index, wake)
+            if wake & REJECTED:
+                rejected.append(stop - 1)
+        return rejected
 
     def snapshot(self) -> bytes:
         """Write everything the machine knows."""

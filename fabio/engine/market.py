@@ -23,8 +23,9 @@ from fabio.engine.loop import Loop
 from fabio.engine.seams import MarketConfig
 from fabio.exchange.shadow import shadow_id
 from fabio.features.hours import Gap
-from fabio.features.layout import BIG_COUNT, LAST, SESSION_INDEX
+from fabio.features.layout import BIG_AT, BIG_COUNT, BIG_KEPT, BIG_WIDTH, LAST, SESSION_INDEX
 from fabio.features.line import LineWriter
+from fabio.features.market import History
 from fabio.features.near import seconds_near_poc
 from fabio.features.nodes import Nodes
 from fabio.model.bar import Bar
@@ -76,7 +77,7 @@ class Market:
         self._kept: AtLastBar | None = None
         self._writer = LineWriter(config.instrument)
         self._told: tuple[Sequence[Zone], list[dict[str, Any]]] = ((), [])
-        self._prints: tuple[int, tuple[BigPrint, ...]] = (0, ())
+        self._prints: tuple[tuple[int, ...], tuple[BigPrint, ...]] = ((), ())
 
     # -- reading ------------------------------------------------------------------------
 
@@ -92,10 +93,11 @@ class Market:
         if wake & SESSION_ROLLED:
             self._session = None
             self._bars = ()
-            self._prints = (0, ())
+            self._prints = ((), ())
         else:
             self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
         self._kept = None
+        self._at_last_bar()  # now, whether or not somebody asks: it is of this moment
         self.rezone(given)
 
     def kept(self) -> "AtLastBar | None":
@@ -106,7 +108,7 @@ class Market:
         """Go on from restored arrays."""
         self._stats = self._session = None
         self._kept = kept
-        self._prints = (0, ())
+        self._prints = ((), ())
         self._bars = self._features.bars(BARS_SHOWN)
 
     @property
@@ -146,9 +148,14 @@ class Market:
 
     def big_prints(self) -> tuple[BigPrint, ...]:
         """The session's last big prints, oldest first."""
-        count = int(self._features.s[BIG_COUNT])
-        if count != self._prints[0] or not count:
-            self._prints = (count, self._features.big_prints())
+        s = self._features.s
+        count = int(s[BIG_COUNT])
+        if not count:
+            return ()
+        last = BIG_AT + (count - 1) % BIG_KEPT * BIG_WIDTH
+        key = (count, int(s[last + 1]), int(s[last + 2]))  # the newest one grows while its print goes on
+        if key != self._prints[0]:
+            self._prints = (key, self._features.big_prints())
         return self._prints[1]
 
     def readings(self) -> Readings:
@@ -233,6 +240,10 @@ class Market:
 
     def _reband(self) -> None:
         reband(self._control, self._loop.zones[self._place], self.last_ticks())
+
+    def load_history(self, history: History) -> None:
+        """Put earlier sessions behind this market; before its first trade."""
+        self._features.load_history(history)
 
     def mark_gap(self, from_ns: int, to_ns: int) -> None:
         """Book no time between two exchange times: the feed was down."""

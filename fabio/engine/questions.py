@@ -20,13 +20,18 @@ def ask(turn: Turn, index: int) -> None:
     if record.ask_in_flight:
         return
     ask_id = f"A{day_tag(state.account.trade_date)}-{state.asks + 1}"
-    picture = market.picture(state.now_ns, record.zones)
-    request = build_request(picture, turn.own_record(index))
+    question = put(turn, index, ask_id)
     turn.note(RegimeAsked(market=index, ask_id=ask_id, ts_ns=state.now_ns, band=market.band()))
-    body = canonical_json(request)
-    turn.command(AskRegime(ask_id=ask_id, market=index, request_hash=digest(body)))
-    turn.questions.append(Question(ask_id, index, request, body))
+    turn.command(AskRegime(ask_id=ask_id, market=index, request_hash=digest(question.body)))
+    turn.questions.append(question)
     market.question_left(state.now_ns)
+
+
+def put(turn: Turn, index: int, ask_id: str) -> Question:
+    """Write a question as of now; asks nothing."""
+    picture = turn.markets[index].picture(turn.state.now_ns, turn.state.markets[index].zones)
+    request = build_request(picture, turn.own_record(index))
+    return Question(ask_id, index, request, canonical_json(request))
 
 
 def on_answered(turn: Turn, event: events.RegimeAnswered) -> None:

@@ -278,9 +278,9 @@ class MarketFeatures:
         """
         s = self.s
         finished = int(s[BARS])
-        ring = s[BARS_AT : BARS_AT + BARS_KEPT * BAR_WIDTH].reshape(BARS_KEPT, BAR_WIDTH).tolist()
-        first = max(int(s[BARS_AT_OPEN]), finished - BARS_KEPT)
-        bars = [self._bar(ring[i % BARS_KEPT]) for i in range(first, finished)]
+        ring = s[BARS_AT : BARS_AT + BARS_KEPT * BAR_WIDTH].reshape(BARS_KEPT, BAR_WIDTH)
+        first = max(int(s[BARS_AT_OPEN]), finished - min(count, BARS_KEPT))
+        bars = [self._bar(ring[i % BARS_KEPT].tolist()) for i in range(first, finished)]
         if s[TRADES] > 0 and s[BAR_START_NS] + MINUTE_NS <= now_ns:
             bars.append(self._running())
         return tuple(bars[max(0, len(bars) - count):])

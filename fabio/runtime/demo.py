@@ -13,7 +13,7 @@ import numpy as np
 
 from fabio.adapters.data.sessions import load_sessions
 from fabio.adapters.data.synthetic import closing_price_ticks, synthetic_history, synthetic_session
-from fabio.features.history import HISTORY_SESSIONS
+from fabio.features.layout import HISTORY_SESSIONS, NEED_SESSION
 from fabio.features.market import History, MarketFeatures
 from fabio.model.instrument import Instrument
 from fabio.model.session import Session, SessionTable
@@ -125,7 +125,8 @@ class Demo:
                                    HISTORY_SESSIONS)
         for session in behind:
             features.update(session.ticks)
-        features.begin_next()
+        # a session is kept when the next one begins
+        features.supply(NEED_SESSION, int(self.table.opens_ns[self.first]), 0)
         return features.export_history()
 
     def day(self, number: int) -> DemoDay:

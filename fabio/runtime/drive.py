@@ -56,6 +56,10 @@ class Driver:
         """SHA-256 over all facts and commands so far."""
         return self._digest.hexdigest()
 
+    def continue_digest(self, other: "Driver") -> None:
+        """Go on with another driver's digest, whose machine this one's was restored from."""
+        self._digest = other._digest.copy()
+
     def feed(self, ticks: Ticks) -> None:
         """Let the machine and the exchange live through ticks."""
         engine, exchange = self.engine, self.exchange
@@ -64,7 +68,7 @@ class Driver:
             next_ns = ticks.ts_recv_ns[start]
             timer_ns, due_ns = engine.next_timer_ns(), exchange.next_due_ns()
             if due_ns <= next_ns and due_ns <= timer_ns:
-                self._venue(exchange.on_time(due_ns))
+                self.reported(exchange.on_time(due_ns))
                 continue
             if timer_ns <= next_ns:
                 self.happen(TimerFired(ts_ns=timer_ns))
@@ -78,7 +82,7 @@ class Driver:
             good = used.slice(0, step.consumed - 1) if step.wake & Wake.REJECTED else used
             reports = exchange.on_ticks(good)
             self._keep(step)
-            self._venue(reports)
+            self.reported(reports)
 
     def happen(self, event: Event) -> Step:
         """Let one event other than ticks happen, with all that follows from it."""
@@ -93,13 +97,18 @@ class Driver:
             if min(timer_ns, due_ns) > now_ns:
                 return
             if due_ns <= timer_ns:
-                self._venue(self.exchange.on_time(due_ns))
+                self.reported(self.exchange.on_time(due_ns))
             else:
                 self.happen(TimerFired(ts_ns=timer_ns))
 
-    def _venue(self, reports: list[Any]) -> None:
+    def reported(self, reports: list[Any]) -> None:
+        """Let what the exchange says happen."""
         for report in reports:
             self.happen(report)
+
+    def recalled(self, step: Step) -> None:
+        """Take a step of the journal into the digest: it was kept before."""
+        self._digest.update(step_digest_bytes(step))
 
     def _keep(self, step: Step) -> None:
         if not step.seq:
@@ -113,9 +122,10 @@ class Driver:
             if not isinstance(command, AskRegime):
                 self.exchange.submit(command, step.ts_ns)
         for question in step.questions:
-            self._ask_rules(question, step)
+            self.ask_rules(question, step)
 
-    def _ask_rules(self, question: Question, step: Step) -> None:
+    def ask_rules(self, question: Question, step: Step) -> None:
+        """Answer a step's question with the rules."""
         answer = rule_model.answer(question.request)
         for sink in self.sinks:
             sink.exchange(exchange_of(question, answer, step))

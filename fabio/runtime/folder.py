@@ -3,14 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from fabio.journal.exchanges import Exchange as ModelExchange
-from fabio.journal.records import Records
+from fabio.journal.records import EXCHANGES, Records
 from fabio.journal.tape import TapeWriter
 from fabio.journal.writer import Journal
 from fabio.model.command import ACCOUNT_COMMANDS
 from fabio.model.instrument import Instrument
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
+
+
+TAIL_BYTES = 1024 * 1024
+"""The end of the exchanges that is searched for the last whole line."""
 
 
 class FolderSink:
@@ -24,9 +30,19 @@ class FolderSink:
         self.tape = TapeWriter(folder, markets)
         self.journal = Journal(folder, self.tape)
         self.records = Records(folder, instruments, self.journal.last_seq)
+        self.last_ask = last_ask(folder)
+        self._ticks_held = 0
+
+    def hold(self, count: int) -> None:
+        """Take the next `count` ticks as kept already: they stand on the tape behind the journal's end."""
+        self._ticks_held = count
 
     def ticks(self, ticks: Ticks) -> None:
         """Keep ticks."""
+        if self._ticks_held:
+            held = min(self._ticks_held, len(ticks))
+            self._ticks_held -= held
+            ticks = ticks.slice(held, len(ticks))
         self.tape.append(ticks)
 
     def step(self, step: Step, body: bytes) -> None:
@@ -36,8 +52,9 @@ class FolderSink:
         self.records.write(step)
 
     def exchange(self, exchange: ModelExchange) -> None:
-        """Keep an exchange with the model."""
-        self.records.exchange(exchange)
+        """Keep an exchange with the model, unless a run that was killed has kept it."""
+        if ask_number(exchange.ask_id) > self.last_ask:
+            self.records.exchange(exchange)
 
     def flush(self) -> None:
         """Hand everything to the system, the journal first."""
@@ -49,3 +66,32 @@ class FolderSink:
         self.journal.close()
         self.tape.close()
         self.records.close()
+
+
+def ask_number(ask_id: str) -> int:
+    """Give the place of a question among all of its folder.
+
+    >>> ask_number("A260601-17")
+    17
+    """
+    return int(ask_id.rpartition("-")[2])
+
+
+def last_ask(folder: Path) -> int:
+    """Give the number of the last whole line in `llm_exchanges.jsonl`; 0 without one."""
+    path = folder / f"{EXCHANGES}.jsonl"
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        lines = file.read().split(b"\n")
+    for line in reversed(lines[:-1]):
+        try:
+            return ask_number(msgspec.json.decode(line, type=_Named).id)
+        except (msgspec.MsgspecError, ValueError):
+            continue
+    return 0
+
+
+class _Named(msgspec.Struct):
+    id: str

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from fabio.adapters.data.errors import ConfigError
 from fabio.adapters.data.instruments import find_instrument
 from fabio.engine.machine import Engine
 from fabio.engine.seams import MarketConfig
@@ -20,17 +21,19 @@ from fabio.model.event import HistoryLoaded, TicksArrived
 from fabio.model.instrument import Instrument
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
-from fabio.runtime.wiring import instruments_of, sessions_between
+from fabio.runtime.drive import Driver
+from fabio.runtime.history import HistoryMissing, read_history
+from fabio.runtime.wiring import engine_config, instruments_of, sessions_between
 from fabio.settings.load import Settings
 
 READ_TICKS = 262_144
 
 
-class NothingRecorded(Exception):
+class NothingRecorded(LookupError):
     """The folder holds no tape (or no journal) to go by."""
 
 
-class OtherUnits(Exception):
+class OtherUnits(ConfigError):
     """The tape's integers mean something else in the table of instruments now in force."""
 
 
@@ -65,6 +68,28 @@ class Recorded:
         """Read the tape from its beginning."""
         return self.tape.read(batch=rows)
 
+    def begin(self, driver: Driver) -> None:
+        """Put the earlier sessions behind a machine's markets that stood behind the first tick."""
+        for step in read_steps(self.folder):
+            if step.tape_pos > 0:
+                break
+            if isinstance(step.event, HistoryLoaded):
+                self.load_history(step.event, driver.engine)
+                driver.happen(step.event)
+
+    def load_history(self, event: HistoryLoaded, engine: Engine) -> None:
+        """Put the sessions that an event names behind its market.
+
+        Raises
+        ------
+        NothingRecorded
+            If they are not kept here.
+        """
+        try:
+            engine.markets[event.market].load_history(read_history(self.folder, event.content_hash))
+        except HistoryMissing as error:
+            raise NothingRecorded(str(error)) from None
+
     def position_after(self, ts_ns: int) -> int:
         """Count the ticks that had arrived by a time on the runtime clock."""
         position = 0
@@ -97,6 +122,11 @@ def _instruments(settings: Settings, tape: TapeReader) -> list[Instrument]:
             )
         found.append(instrument)
     return found
+
+
+def empty_machine(settings: Settings, recorded: Recorded) -> Engine:
+    """Build a machine in empty state for a folder's markets."""
+    return Engine(engine_config(settings, recorded.markets))
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,27 +184,37 @@ class Again:
         JournalDamaged, TapeDamaged
             If the record is not whole.
         """
+        for difference in self._live(until_pos):
+            if difference is not None:
+                return difference
+        return None
+
+    def run_on(self, until_pos: int | None = None) -> Difference | None:
+        """Go on as `run` does, through differences; give the first."""
+        first = None
+        for difference in self._live(until_pos):
+            first = first or difference
+        return first
+
+    def _live(self, until_pos: int | None) -> Iterator[Difference | None]:
         for kept in read_steps(self._recorded.folder):
             if until_pos is not None and kept.tape_pos > until_pos:
                 break
             came = self._reach(kept.tape_pos)
-            if kept.event is not None and came is None:
-                self._before(kept)
+            while came is not None and came.tape_pos < kept.tape_pos:
+                yield _compare(kept, came)
+                came = self._reach(kept.tape_pos)
+            if kept.event is not None:
+                if came is not None:
+                    yield _compare(kept, came)
+                if isinstance(kept.event, HistoryLoaded):
+                    self._recorded.load_history(kept.event, self.engine)
                 came = self.engine.handle(kept.event)
-            difference = _compare(kept, came)
-            if difference is not None:
-                return difference
+            yield _compare(kept, came)
             self.steps += 1
             self.facts += len(kept.facts)
-        if until_pos is not None:
-            self._reach(until_pos)
-        return None
-
-    def _before(self, kept: Step) -> None:
-        """Give the machine what an event stands for beside itself: the earlier sessions."""
-        event = kept.event
-        if isinstance(event, HistoryLoaded):
-            load_recorded_history(self._recorded.folder, event, self.engine)
+        while until_pos is not None and self._reach(until_pos) is not None:
+            pass  # steps behind the end of the journal: there is nothing to compare them with
 
     def _reach(self, position: int) -> Step | None:
         """Take ticks up to a place on the tape; give the step that came of it, None where none did."""
@@ -190,19 +230,11 @@ class Again:
         return None
 
 
-def load_recorded_history(folder: Path, event: HistoryLoaded, engine: Engine) -> None:
-    """Put the earlier sessions behind a market that were there when the event was journaled."""
-    raise NothingRecorded(f"{folder} began with {event.sessions} earlier sessions, whose content is not kept here")
-
-
 def _compare(kept: Step, came: Step | None) -> Difference | None:
-    if came is None or came.tape_pos != kept.tape_pos:
-        other = None if came is None or came.tape_pos > kept.tape_pos else came
-        first = kept if other is None else other
-        return Difference(
-            seq=kept.seq, ts_ns=first.ts_ns, tape_pos=first.tape_pos, fact=_first_name(first), place="step",
-            recorded=None if other is not None else _words(kept), replayed=None if other is None else _words(other),
-        )
+    if came is None:
+        return _missing(kept, kept, _words(kept), None)
+    if came.tape_pos != kept.tape_pos or (came.event is None) != (kept.event is None):
+        return _missing(kept, came, None, _words(came))
     for name in ("facts", "commands"):
         found = _first_difference(getattr(kept, name), getattr(came, name), name)
         if found is not None:
@@ -212,6 +244,12 @@ def _compare(kept: Step, came: Step | None) -> Difference | None:
                 place=place, recorded=ours, replayed=theirs,
             )
     return None
+
+
+def _missing(kept: Step, first: Step, recorded: Any, replayed: Any) -> Difference:
+    name = type((*first.facts, *first.commands, first.event)[0]).__name__
+    return Difference(seq=kept.seq, ts_ns=first.ts_ns, tape_pos=first.tape_pos, fact=name, place="step",
+                      recorded=recorded, replayed=replayed)
 
 
 def _first_difference(ours: Any, theirs: Any, place: str) -> tuple[str, Any, Any] | None:
@@ -248,11 +286,6 @@ def _fact_at(kept: Step, came: Step, place: str) -> str:
         if index < len(items):
             return type(items[index]).__name__
     return name
-
-
-def _first_name(step: Step) -> str:
-    first = (*step.facts, *step.commands, step.event)[0]
-    return type(first).__name__
 
 
 def _words(step: Step) -> list[str]:

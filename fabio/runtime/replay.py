@@ -1,7 +1,7 @@
 """Replay: a tape through the machine from empty state, as fast as it goes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from fabio.adapters.data.tapes import Tape, open_tape
 from fabio.engine.seams import MarketConfig
 from fabio.model.tick import Ticks
 from fabio.runtime.drive import Driver, Sink
+from fabio.runtime.recorded import Recorded
 from fabio.runtime.summary import Summary
 from fabio.runtime.wiring import build_driver, engine_config, instruments_of, sessions_between
 from fabio.settings.load import Settings
@@ -50,28 +51,55 @@ def replay_files(
         )
         for tape in tapes
     ]
+    replayed = _replay(settings, markets, _batches(tapes), batch, sinks)
+    answer = replayed.answer
+    answer["rejected_ticks"] += sum(sum(tape.bad_rows.values()) for tape in tapes)
+    answer["tapes"] = [tape.describe() for tape in tapes]
+    return replayed
+
+
+def replay_folder(
+    settings: Settings, folder: Path, batch: int | None = None, sinks: tuple[Sink, ...] = (),
+) -> Replayed:
+    """Replay a folder's recorded ticks from empty state, with the earlier sessions that stood behind them.
+
+    What people or a model did then is left out: `recorded.Again` has it.
+
+    Raises
+    ------
+    NothingRecorded
+        If there is no tape.
+    """
+    recorded = Recorded(settings, folder)
+    replayed = _replay(settings, recorded.markets, recorded.batches(READ_ROWS), batch, sinks, recorded.begin)
+    replayed.answer["tapes"] = [recorded.describe()]
+    return replayed
+
+
+def _replay(
+    settings: Settings, markets: Sequence[MarketConfig], batches: Iterator[Ticks], batch: int | None,
+    sinks: tuple[Sink, ...], begin: Callable[[Driver], None] = lambda driver: None,
+) -> Replayed:
     summary = Summary()
     driver = build_driver(engine_config(settings, markets), (summary, *sinks))
+    begin(driver)
     reading = _Clock()
     running = _Clock()
     ticks = 0
-    for part in reading.each(_batches(tapes)):
+    for part in reading.each(batches):
         ticks += len(part)
         with running:
             for start in range(0, len(part), batch or max(len(part), 1)):
                 driver.feed(part.slice(start, start + batch) if batch is not None else part)
-    refused = sum(sum(tape.bad_rows.values()) for tape in tapes)
-    rejected = refused + sum(sum(market.rejected().values()) for market in driver.engine.markets)
     answer = {
         "ticks": ticks,
-        "rejected_ticks": rejected,
+        "rejected_ticks": sum(sum(market.rejected().values()) for market in driver.engine.markets),
         **summary.as_dict(),
         "wakes": driver.engine.wakes(),
         "elapsed_s": running.seconds,
         "ticks_per_s": ticks / running.seconds if running.seconds else None,
         "read_s": reading.seconds,
         "digest": driver.digest,
-        "tapes": [tape.describe() for tape in tapes],
     }
     return Replayed(driver, summary, answer)
 

@@ -102,13 +102,13 @@ def test_the_mask_says_what_happened():
     market = MarketFeatures(NQ, TABLE)
     masks = [market.update_one(*row) for row in rows]
     assert masks[0] == layout.SESSION_ROLLED | layout.POC_MOVED
-    assert masks[1] == 0                                # 10 of 20 is not 70 %, both rows are in value
+    assert masks[1] == 0                                # both rows are in value: 10 of 20 is too little
     assert masks[2] == 0
     assert masks[3] == layout.VALUE_LEFT | layout.POC_CROSSED
     assert masks[4] == layout.VALUE_ENTERED | layout.POC_CROSSED
     assert masks[5] == layout.POC_MOVED
     assert masks[6] == layout.REJECTED
-    assert masks[7] == layout.BAR_CLOSED | layout.VALUE_LEFT
+    assert masks[7] == layout.BAR_CLOSED
     assert masks[8] & layout.BAR_CLOSED
     assert masks[9] == layout.SESSION_ROLLED | layout.BAR_CLOSED | layout.POC_MOVED
 
@@ -156,10 +156,10 @@ def test_a_trade_less_than_a_second_late_is_taken_at_the_latest_time():
 def test_a_gap_that_is_open_at_first_is_closed_later():
     t = START * S
     market = fed([(t, 1000, 1, 1)])
-    market.markGap(Gap(t + 5 * S, layout.FOREVER))
+    market.mark_gap(Gap(t + 5 * S, layout.FOREVER))
     assert market.stats(t + 600 * S).in_value_ns == 5 * S
     assert not market.is_open(t + 600 * S)
-    market.markGap(Gap(t + 5 * S, t + 15 * S))
+    market.mark_gap(Gap(t + 5 * S, t + 15 * S))
     assert market.stats(t + 20 * S).in_value_ns == 10 * S
     market.update(ticks_of([(t + 30 * S, 1000, 1, 1)]))
     assert market.stats().in_value_ns == 20 * S

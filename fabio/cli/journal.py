@@ -1,0 +1,107 @@
+"""`fabio journal`: is the record whole, what does it say, and its derived files made again."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
+
+app = typer.Typer(
+    help="Check, ask and rebuild the records of a folder.", no_args_is_help=True, rich_markup_mode=None,
+    epilog="Example:  fabio journal verify --logs logs",
+)
+
+SqlArgument = Annotated[str, typer.Argument(metavar="SQL", help="Over journal, facts, decisions, trades, shadow, "
+                                                                "learning and llm_exchanges.")]
+
+
+@app.command("verify", epilog="Example:  fabio journal verify --logs logs")
+def verify(logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
+    """Check every byte of the journal: exit code 0 clean, 1 damaged, 2 unreadable.
+
+    Nothing is changed. A torn last line, as a kill can leave one, counts as damage here; the
+    next run sets it aside.
+    """
+    import msgspec
+
+    from fabio.cli.output import print_json
+    from fabio.journal.reader import verify as verified
+
+    report = verified(logs)
+    if json:
+        print_json(msgspec.to_builtins(report))
+    else:
+        what = ("clean", "DAMAGED", "unreadable")[report.code]
+        typer.echo(f"{what}: {report.lines:,} lines in {report.files} file(s), last step {report.last_seq:,}")
+        if report.code:
+            place = f"{report.path}, line {report.line}: " if report.line else ""
+            typer.echo(f"{place}{report.reason}", err=True)
+        for each in report.unknown[:10]:
+            typer.echo(f"not known to this version: {each}", err=True)
+    if report.code:
+        raise typer.Exit(report.code)
+
+
+@app.command("query", epilog='Example:  fabio journal query "SELECT strategy, sum(net_pnl) FROM trades GROUP BY 1"')
+def query(sql: SqlArgument, logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
+    """Ask all records in SQL (DuckDB), also while an agent writes them."""
+    from fabio.cli.failures import BadUsage
+    from fabio.cli.folders import records_in
+    from fabio.journal.query import QueryFailed
+    from fabio.journal.query import query as queried
+
+    with records_in(logs):
+        try:
+            columns, rows = queried(logs, sql)
+        except QueryFailed as error:
+            raise BadUsage(f"the SQL does not work: {error}") from None
+    if json:
+        from fabio.cli.output import print_json
+
+        print_json([dict(zip(columns, (_plain(value) for value in row), strict=True)) for row in rows])
+        return
+    from fabio.cli.tables import print_rows
+
+    print_rows(columns, rows)
+
+
+@app.command("rebuild", epilog="Example:  fabio journal rebuild --logs logs")
+def rebuild(logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Make decisions, trades, shadow and learning.jsonl again from the journal."""
+    from fabio.cli.folders import records_in
+    from fabio.cli.output import print_json, say
+
+    with records_in(logs):
+        from fabio.cli.failures import NotFound
+        from fabio.journal.reader import verify as verified
+        from fabio.journal.records import rebuild as rebuilt
+        from fabio.journal.world import FolderBusy, is_running, running_pid
+        from fabio.runtime.wiring import instruments_of
+        from fabio.settings.load import load
+
+        if is_running(logs):
+            raise FolderBusy(logs, running_pid(logs))
+        if verified(logs).code == 2:
+            raise NotFound(f"there is no journal in {logs} to rebuild from")
+        counts = rebuilt(logs, instruments_of(load(config=config)))
+    if json:
+        print_json(counts)
+        return
+    for name, count in counts.items():
+        typer.echo(f"{name}.jsonl: {count:,} records")
+    say("llm_exchanges.jsonl was left as it is: its requests are not in the journal")
+
+
+def _plain(value: Any) -> Any:
+    """Give a value of DuckDB's as JSON has it: times as ISO 8601 UTC, the rest it does not know as text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if hasattr(value, "isoformat"):
+        text = value.isoformat()
+        return text + "Z" if "T" in text and value.tzinfo is None else text
+    return str(value)

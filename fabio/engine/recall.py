@@ -1,0 +1,89 @@
+"""Recall: recorded steps folded again, with what they once did to the loop's arrays.
+
+Between two steps the ticks run through the same loop with the same watched prices and the
+same cadence, so it stops at the same ticks and keeps the same readings; only the decisions
+are taken from the record.
+"""
+
+from fabio.engine.entries import good_until_ns
+from fabio.engine.questions import put
+from fabio.engine.turn import Turn
+from fabio.engine.watch import rewatch
+from fabio.model.event import FeedRestored, TimerFired
+from fabio.model.fact import (
+    Fact,
+    FillBooked,
+    RegimeAsked,
+    RegimeAskFailed,
+    RegimeInferred,
+    ShadowOpened,
+    ZonesSet,
+)
+from fabio.model.step import Question, Step
+from fabio.model.view import Wake
+
+SESSION_ROLLED = int(Wake.SESSION_ROLLED)
+
+
+def warmed(turn: Turn, index: int, wake: int) -> None:
+    """Do what a wake does without deciding: the facts of it are in the record."""
+    market = turn.markets[index]
+    market.refresh(wake, turn.state.markets[index].zones)
+    if wake & SESSION_ROLLED:
+        market.close_shadows(turn.state.now_ns)
+    market.forget_shadow_fills()
+    if any(record.position is not None for record in turn.state.markets):
+        rewatch(turn)
+
+
+def recall(turn: Turn, step: Step, rebuild: bool) -> Question | None:
+    """Fold one step.
+
+    Parameters
+    ----------
+    rebuild
+        Write the question of the step's `RegimeAsked` again.
+
+    Returns
+    -------
+    Question or None
+        None where the step asked nothing, or `rebuild` is not set.
+    """
+    turn.begin()
+    state, event = turn.state, step.event
+    state.now_ns = max(state.now_ns, step.ts_ns)
+    if isinstance(event, TimerFired):
+        for market in turn.markets:
+            flat_by = market.flat_by_ns
+            if flat_by is not None and event.ts_ns >= flat_by:
+                market.close_shadows(event.ts_ns)
+    elif isinstance(event, FeedRestored):
+        turn.markets[event.market].mark_gap(event.from_ns, event.to_ns)
+    question = None
+    for fact in step.facts:
+        if rebuild and isinstance(fact, RegimeAsked):
+            question = put(turn, fact.market, fact.ask_id)
+        if isinstance(fact, FillBooked) and state.markets[fact.fill.market].position is None:
+            turn.markets[fact.fill.market].start_excursion(fact.fill.price_ticks)
+        turn.note(fact)
+        _redo(turn, fact)
+    state.seq = step.seq
+    if step.facts or any(record.position is not None for record in state.markets):
+        rewatch(turn)
+    return question
+
+
+def _redo(turn: Turn, fact: Fact) -> None:
+    """Do to the loop what stood beside a fact when it was first noted."""
+    match fact:
+        case RegimeAsked(market=index):
+            turn.markets[index].question_left(turn.state.now_ns)
+        case RegimeInferred(market=index) | RegimeAskFailed(market=index):
+            turn.markets[index].question_ended()
+        case ZonesSet(market=index, zones=zones):
+            turn.markets[index].rezone(zones)
+        case ShadowOpened(market=index, decision_id=decision_id):
+            decision = turn.state.open_decisions[decision_id]
+            turn.markets[index].open_shadow(decision, turn.state.now_ns, good_until_ns(turn, decision))
+        case _:
+            pass
