@@ -114,7 +114,7 @@ class Engine:
         """
         turn = self._turn
         turn.begin()
-        if type(event) is TicksArrived:
+        if isinstance(event, TicksArrived):
             consumed, wake = self._advance(event.ticks, until_ns)
             return self._step(None, consumed, wake)
         turn.state.now_ns = max(turn.state.now_ns, event.ts_ns)

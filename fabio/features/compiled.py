@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from numba import config, njit  # type: ignore[attr-defined,unused-ignore]
+from numba import config, njit
 
 F = TypeVar("F", bound=Callable[..., object])
+_CACHED = bool(getattr(config, "CACHE_DIR", ""))
 
 
 def kernel(function: F) -> F:
@@ -16,4 +17,4 @@ def kernel(function: F) -> F:
     numba's own cache looks at one file alone and goes stale when a callee in another
     file changes.
     """
-    return cast(F, njit(cache=bool(config.CACHE_DIR), nogil=True)(function))
+    return cast(F, njit(cache=_CACHED, nogil=True)(function))

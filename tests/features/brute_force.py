@@ -450,12 +450,13 @@ class Brute:
         mean = sum(volume) / rows
 
         def extreme(i: int, sign: int) -> bool:
-            plateau = {i}
-            while max(plateau) + 1 < rows and smooth[max(plateau) + 1] == smooth[i]:
-                plateau.add(max(plateau) + 1)
-            around = [j for j in range(max(0, i - half), min(rows, i + half + 1)) if j not in plateau]
-            lowest = i == 0 or smooth[i - 1] != smooth[i]
-            return lowest and all(sign * smooth[j] < sign * smooth[i] for j in around)
+            if i > 0 and smooth[i - 1] == smooth[i]:
+                return False                            # not the lowest row of its plateau
+            end = i
+            while end + 1 < rows and smooth[end + 1] == smooth[i]:
+                end += 1
+            around = [j for j in range(max(0, i - half), min(rows, i + half + 1)) if j < i or j > end]
+            return all(sign * smooth[j] < sign * smooth[i] for j in around)
 
         hvn = [i for i in range(rows) if smooth[i] > 1.5 * mean and extreme(i, 1)]
         lvn = [i for i in range(rows) if smooth[i] < 0.5 * mean and extreme(i, -1)

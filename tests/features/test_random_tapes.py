@@ -30,7 +30,7 @@ def readings(rng, brute: Brute, tape: RandomTape, position: int):
     return {latest, int(rng.integers(latest, until + 1)), min(until, (latest // S + 1) * S)}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(**SHAPES, negative=st.booleans())
 def test_every_statistic_equals_brute_force_on_random_tapes(negative, **shape):
     instrument = CL if negative else NQ
