@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fabio import __version__
-from fabio.cli import explain, features, replay
+from fabio.cli import config, data, doctor, explain, features, journal, replay, strategy
 from fabio.cli.failures import exit_code_of
 
 app = typer.Typer(
@@ -44,6 +44,11 @@ def fabio(
 app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
 app.command("explain", epilog="Example:  fabio explain 14:30 --logs logs")(explain.explain)
+app.command("doctor", epilog="Example:  fabio doctor --json")(doctor.doctor)
+app.add_typer(strategy.app, name="strategy")
+app.add_typer(journal.app, name="journal")
+app.add_typer(data.app, name="data")
+app.add_typer(config.app, name="config")
 
 
 def run() -> int:

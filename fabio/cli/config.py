@@ -43,7 +43,7 @@ def show(
             ],
         })
         return
-    from fabio.cli.tables import print_rows
+    from fabio.cli.rows import print_rows
 
     say(f"configuration folder: {settings.folder}")
     print_rows(["setting", "value", "from"], [
@@ -55,13 +55,15 @@ def show(
 @app.command("check", epilog="Example:  fabio config check --config config")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Read the whole configuration as a run would: exit code 0 if it stands, 3 with what is wrong."""
+    import msgspec
+
     from fabio.cli.output import print_json, say
     from fabio.runtime.doctor import check_configuration
 
     checks = check_configuration(config)
     wrong = [each for each in checks if not each.ok]
     if json:
-        print_json({"ok": not wrong, "checks": checks})
+        print_json({"ok": not wrong, "checks": [msgspec.to_builtins(each) for each in checks]})
     for each in checks:
         if not each.ok:
             say(f"fabio: {each.found}")

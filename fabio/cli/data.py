@@ -62,14 +62,15 @@ def list_(folder: FolderArgument = DEFAULT_DATA, config: ConfigOption = None, js
         {
             "file": str(each.path), "symbol": each.symbol, "contract": each.contract, "rows": each.rows,
             "first": None if each.first_ns is None else iso(each.first_ns),
-            "last": None if each.last_ns is None else iso(each.last_ns), "problem": each.problem,
+            "last": None if each.last_ns is None else iso(each.last_ns),
+            "problem": None if each.problem is None else each.problem.removeprefix(f"{each.path}: "),
         }
         for each in found
     ]
     if json:
         print_json(rows)
         return
-    from fabio.cli.tables import print_rows
+    from fabio.cli.rows import print_rows
 
     names = ["file", "symbol", "rows", "first", "last", "problem"]
     print_rows(names, [tuple(row[name] for name in names) for row in rows])

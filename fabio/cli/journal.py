@@ -61,7 +61,7 @@ def query(sql: SqlArgument, logs: LogsOption = DEFAULT_LOGS, json: JsonOption = 
 
         print_json([dict(zip(columns, (_plain(value) for value in row), strict=True)) for row in rows])
         return
-    from fabio.cli.tables import print_rows
+    from fabio.cli.rows import print_rows
 
     print_rows(columns, rows)
 

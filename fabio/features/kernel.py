@@ -138,12 +138,8 @@ def update(
         happened |= POC_CROSSED
         code |= 8
     state = ABOVE_VALUE if price > s[VAH] else BELOW_VALUE if price < s[VAL] else IN_VALUE
-    if state != s[STATE]:
-        if state == IN_VALUE:
-            happened |= VALUE_ENTERED
-        elif s[STATE] == IN_VALUE:
-            happened |= VALUE_LEFT
-        s[STATE] = state
+    happened |= _change(s[STATE], state)
+    s[STATE] = state
     near = 1 if abs(price - s[POC]) <= NEAR_TICKS else 0
     s[NEAR] = near
     if add_to_print(s, ts_ns, price, size, side):
@@ -152,6 +148,16 @@ def update(
     trades[place, TRADE_PRICE] = price
     trades[place, TRADE_CODE] = code | state | (near << 2)
     return happened
+
+
+@inlined
+def _change(before: int, after: int) -> int:
+    """Say whether a change of state left or entered value; from one side to the other is neither."""
+    if before == after:
+        return 0
+    if after == IN_VALUE:
+        return VALUE_ENTERED
+    return VALUE_LEFT if before == IN_VALUE else 0
 
 
 @inlined

@@ -297,10 +297,10 @@ class MarketFeatures:
             int(s[CVD] - s[BAR_FIRST_CVD]), int(s[TRADES] - s[BAR_FIRST_TRADE]),
         ])
 
-    def _bar(self, fields: list[int]) -> Bar:
+    def _bar(self, fields: list[Any]) -> Bar:
         minute = (fields[0] - int(self.s[SESSION_OPEN_NS])) // MINUTE_NS
         usual = float(self.usual_range_ticks[minute]) if 0 <= minute < SESSION_MINUTES else np.nan
-        return Bar(*fields, usual if usual == usual else None)
+        return Bar(*fields, *([usual] if usual == usual else []))
 
     def footprint(self) -> Footprint | None:
         """Give the footprint of the last finished bar; None before one, or where it left the rows."""

@@ -11,7 +11,7 @@ TABLE = table_of([(20240102, 0, 86400, None)])
 def market_of(*trades) -> MarketFeatures:
     """Trades as (price, size) or (price, size, side), one a second."""
     market = MarketFeatures(NQ, TABLE)
-    market.update(ticks_of([((i + 1) * S, *trade, *([1] if len(trade) == 2 else [])) for i, trade in enumerate(trades)]))
+    market.update(ticks_of([((i + 1) * S, *(*trade, 1)[:3]) for i, trade in enumerate(trades)]))
     return market
 
 
@@ -31,7 +31,7 @@ def test_on_a_tie_the_row_that_was_poc_keeps_it():
     ([(10, 69), (11, 31)], (10, 11, 10)),
     ([(10, 50), (11, 25), (9, 25)], (10, 11, 10)),          # equal neighbours: the upper first
     ([(10, 50), (11, 24), (9, 26)], (10, 10, 9)),
-    ([(10, 50), (12, 30), (9, 1), (8, 19)], (10, 12, 9)),   # a row without volume counts as 0
+    ([(10, 50), (12, 30), (9, 1), (8, 19)], (10, 10, 8)),   # a row without volume counts as 0
     ([(10, 50), (5, 40)], (10, 10, 5)),                     # never past the session's high
 ])
 def test_the_value_area_takes_the_larger_neighbour_row_by_row(trades, wanted):
@@ -50,15 +50,15 @@ def test_order_flow_is_null_while_more_than_half_is_of_unknown_side():
 
 
 def test_a_valley_between_two_peaks_is_a_low_volume_node():
-    volume = [20, 40, 60, 40, 20, 2, 2, 2, 2, 2, 2, 20, 40, 70, 40, 20]
+    volume = [1, 2, 5, 20, 40, 60, 40, 20, 5, 2, 1, 1, 1, 1, 2, 5, 20, 40, 70, 40, 20, 5, 2, 1]
     nodes = market_of(*[(100 + i, size) for i, size in enumerate(volume)]).nodes()
-    assert [node.price_ticks for node in nodes.high] == [113, 102]
-    assert [node.price_ticks for node in nodes.low] == [107]
+    assert [node.price_ticks for node in nodes.high] == [118, 105]
+    assert [node.price_ticks for node in nodes.low] == [111]
     assert nodes.high[0].volume_steps == 70
 
 
 def test_a_valley_at_the_edge_is_no_low_volume_node():
-    volume = [1, 1, 1, 1, 1, 20, 40, 60, 40, 20]
+    volume = [1, 1, 1, 1, 1, 20, 40, 60, 40, 20, 5, 2, 1]
     nodes = market_of(*[(100 + i, size) for i, size in enumerate(volume)]).nodes()
     assert [node.price_ticks for node in nodes.high] == [107]
     assert nodes.low == ()

@@ -1,0 +1,33 @@
+"""`fabio doctor`: what is missing, what is wrong, and how to mend it."""
+
+import typer
+
+from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
+
+
+def doctor(logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Look at everything a run needs; exit code 1 if something has to be mended.
+
+    Keys are only looked for, never shown.
+    """
+    import msgspec
+
+    from fabio.cli.failures import FAILED
+    from fabio.cli.output import print_json
+    from fabio.runtime.doctor import examine
+
+    failed = 0
+    checks = []
+    for each in examine(config, logs):
+        checks.append(msgspec.to_builtins(each))
+        failed += not each.ok
+        if not json:
+            typer.echo(f"{'ok  ' if each.ok else 'FAIL'} {each.name:14} {each.found}")
+            if each.cure:
+                typer.echo(f"{'':20}cure: {each.cure}")
+    if json:
+        print_json({"checks": checks})
+    elif not failed:
+        typer.echo("all is well; try  fabio run")
+    if failed:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,33 @@
+"""Rows for people: as wide as the terminal, and in a pipe as wide as they are."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_NO_LIMIT = 100_000
+
+
+def wide_console() -> Console:
+    """Give a console that wraps at the edge of a terminal, and nowhere in a pipe."""
+    in_pipe = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_NO_LIMIT if in_pipe else None)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows under their names; numbers to the right, None as nothing."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for place, name in enumerate(columns):
+        numbers = all(isinstance(row[place], int | float | None) for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
+    wide_console().print(table)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
