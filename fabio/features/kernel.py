@@ -195,18 +195,18 @@ def _end_time(s: NDArray[np.int64], rows: NDArray[np.int64], ts_ns: int, price: 
 def run(
     s: NDArray[np.int64], rows: NDArray[np.int64], trades: NDArray[np.int64],
     ts_event_ns: NDArray[np.int64], price_ticks: NDArray[np.int64], size_steps: NDArray[np.int64],
-    side: NDArray[np.int8], start: int, until_ns: int,
+    side: NDArray[np.int8], start: int, stop: int, until_ns: int,
 ) -> tuple[int, int]:
-    """Take trades from the columns, from `start` on (nine parameters: columns, not objects).
+    """Take trades `[start, stop)` of the columns (ten parameters: columns, not objects).
 
     Stops before the first good trade later than `until_ns`, and where something is needed.
     Answers the position of the first trade not taken, and the need (0 when there is none).
     """
-    for i in range(start, len(ts_event_ns)):
+    for i in range(start, stop):
         ts_ns, price, size = ts_event_ns[i], price_ticks[i], size_steps[i]
         if ts_ns > until_ns and _refusal(s, ts_ns, price, size) == 0:
             return i, 0
         answer = update(s, rows, trades, ts_ns, price, size, int(side[i]))
         if answer < 0:
             return i, answer
-    return len(ts_event_ns), 0
+    return stop, 0

@@ -153,7 +153,7 @@ BARS_KEPT = 32
 BAR_WIDTH = 8                               # start, open, high, low, close, volume, delta, trades
 BARS_AT = BIG_AT + BIG_KEPT * BIG_WIDTH
 
-TOP_KEPT = 256                              # largest prints of the window, falling
+TOP_KEPT = 128                              # largest prints of the window, falling; ranks go to 51
 TOP_AT = BARS_AT + BARS_KEPT * BAR_WIDTH
 
 SESSION_MINUTES = 1440

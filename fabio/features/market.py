@@ -158,10 +158,12 @@ class MarketFeatures:
 
     # -- feeding
 
-    def update(self, ticks: Ticks, start: int = 0, until_ns: int = FOREVER) -> int:
-        """Take trades from `start` on, up to the first good one later than `until_ns`.
+    def update(
+        self, ticks: Ticks, start: int = 0, until_ns: int = FOREVER, stop: int | None = None,
+    ) -> int:
+        """Take trades `[start, stop)`, up to the first good one later than `until_ns`.
 
-        Returns the position of the first tick not taken: `len(ticks)` when all were.
+        Returns the position of the first tick not taken: `stop`, by default the end, when all were.
 
         Raises
         ------
@@ -170,9 +172,10 @@ class MarketFeatures:
         """
         if self._version != self.arrays.version:
             self.view_again()
+        end = len(ticks) if stop is None else stop
         while True:
             start, need = run(self.s, self.rows, self.trades, ticks.ts_event_ns, ticks.price_ticks,
-                              ticks.size_steps, ticks.side, start, until_ns)
+                              ticks.size_steps, ticks.side, start, end, until_ns)
             if need == 0:
                 return start
             self.supply(need, int(ticks.ts_event_ns[start]), int(ticks.price_ticks[start]))

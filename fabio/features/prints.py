@@ -3,7 +3,7 @@
 Consecutive trades of equal time and side are one print. It is big when its size reaches the
 threshold: a fixed one, or the nearest-rank 99.5th percentile of the latest 10,000 prints
 before the current minute. The threshold holds for the whole minute and a print lies in one,
-so it can be told big at the trade that reaches it, and only grows from there. The 256
+so it can be told big at the trade that reaches it, and only grows from there. The 128
 largest prints of the window are kept in order; the percentile is read off that list once a
 minute. Cost: about 4 ns a print.
 """

@@ -78,5 +78,5 @@ def random_tape(seed: int, length: int, pace_s: float, jumps: bool, unknown: flo
         side = 0 if rng.random() < unknown else int(rng.choice([-1, 1]))
         if rows and rng.random() < 0.2:
             side = rows[-1][3]
-        rows.append((ts, price, size, side))
+        rows.append((max(ts, START * S), price, size, side))
     return RandomTape(rows, gaps)

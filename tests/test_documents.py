@@ -1,0 +1,91 @@
+"""Documents that run: the README's first command as printed, and every `fabio` line of every page."""
+
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def shell_blocks(page: Path) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+@cache
+def fabio_lines() -> list[str]:
+    """Every line of a shell block that calls fabio by its own name."""
+    lines = []
+    for page in PAGES:
+        for block in shell_blocks(page):
+            lines += [line.strip() for line in block.splitlines() if line.startswith("fabio ")]
+    return list(dict.fromkeys(lines))
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which one demo session was run, with a small tape beside it."""
+    folder = tmp_path_factory.mktemp("workplace")
+    run("fabio run --speed max", folder)
+    rows = "\n".join(
+        f"{1_780_320_600_000_000_000 + place * 1_000_000_000},{25_000 + 0.25 * (place % 9)},1,{'AB'[place % 2]}"
+        for place in range(3000)
+    )
+    (folder / "tape.csv").write_text(f"ts_event,price,size,side\n{rows}\n", "utf-8")
+    return folder
+
+
+def run(line: str, folder: Path) -> str:
+    """Run a documented line with this checkout's fabio; its last word may name what has to come out."""
+    command = line.split("#")[0].strip()
+    command = re.sub(r"^fabio ", f"'{sys.executable}' -m fabio ", command)
+    answer = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=300,
+                            check=False, stdin=subprocess.DEVNULL)
+    assert answer.returncode == 0, f"{line}\n{answer.stdout[-2000:]}\n{answer.stderr[-2000:]}"
+    return answer.stdout
+
+
+def test_the_documents_show_commands() -> None:
+    assert len(fabio_lines()) >= 10
+
+
+def test_every_documented_command_works(workplace: Path) -> None:
+    for line in fabio_lines():
+        run(line, workplace)
+
+
+def test_the_strategy_in_twelve_lines_is_found_and_speaks(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = re.search(r"```python\n# (fabio/strategies/\w+\.py)\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    copy = tmp_path / "fabio"
+    shutil.copytree(ROOT / "fabio", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / block.group(1)).write_text(block.group(2), "utf-8")
+    name = Path(block.group(1)).stem
+    assert len([line for line in block.group(2).splitlines() if line.strip()]) <= 30
+    answer = subprocess.run([sys.executable, "-m", "fabio", "strategy", "list", "--json"], cwd=tmp_path,
+                            capture_output=True, text=True, check=True, timeout=120)
+    assert name in answer.stdout
+
+
+@pytest.mark.install
+def test_the_first_run_works_as_printed_on_a_fresh_checkout(tmp_path: Path) -> None:
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in tracked.decode().split("\0"):
+        if name:
+            target = tmp_path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target)
+    command = subprocess.run([sys.executable, ".ci/readme_command.py", "The first run"], cwd=ROOT, capture_output=True,
+                             text=True, check=True).stdout.strip()
+    answer = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True,
+                            check=False, timeout=900, stdin=subprocess.DEVNULL)
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    assert "synthetic" in answer.stdout
+    assert (tmp_path / "logs" / "decisions.jsonl").stat().st_size > 0
