@@ -11,7 +11,23 @@ from typing import Annotated
 import typer
 
 from fabio import __version__
-from fabio.cli import config, data, doctor, explain, features, journal, replay, strategy
+from fabio.cli import (
+    bench,
+    config,
+    data,
+    doctor,
+    explain,
+    features,
+    flatten,
+    halt,
+    journal,
+    logs,
+    replay,
+    status,
+    stop,
+    strategy,
+)
+from fabio.cli import run as run_agent
 from fabio.cli.failures import exit_code_of
 
 app = typer.Typer(
@@ -41,10 +57,17 @@ def fabio(
     """Take the options that stand before the verb."""
 
 
+app.command("run", epilog="Example:  fabio run --seed 24 --speed max")(run_agent.run)
+app.command("status", epilog="Example:  fabio status --json")(status.status)
+app.command("stop", epilog="Example:  fabio stop --logs logs")(stop.stop)
+app.command("flatten", epilog="Example:  fabio flatten --reason 'lunch'")(flatten.flatten)
+app.command("halt", epilog="Example:  fabio halt --reason 'news at 13:30'")(halt.halt)
+app.command("logs", epilog="Example:  fabio logs -f decisions")(logs.logs)
 app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
 app.command("explain", epilog="Example:  fabio explain 14:30 --logs logs")(explain.explain)
 app.command("doctor", epilog="Example:  fabio doctor --json")(doctor.doctor)
+app.command("bench", epilog="Example:  fabio bench --quick")(bench.bench)
 app.add_typer(strategy.app, name="strategy")
 app.add_typer(journal.app, name="journal")
 app.add_typer(data.app, name="data")
@@ -64,7 +87,7 @@ def run() -> int:
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         return 130
-    except Exception as error:  # noqa: BLE001 the edge of the program: known kinds become one sentence
+    except Exception as error:
         code = exit_code_of(error)
         if code is None:
             raise

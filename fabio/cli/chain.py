@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
+
+from fabio.cli.rows import forgiving_console
 
 _MARKS = {True: ("yes", "green"), False: ("NO ", "red"), None: ("   ", "")}
 _IN_FULL = frozenset({"data", "regime", "signal", "position", "fill", "trade", "shadow"})
@@ -11,7 +12,7 @@ _IN_FULL = frozenset({"data", "regime", "signal", "position", "fill", "trade", "
 
 def print_chain(answer: dict[str, Any]) -> None:
     """Print what decided, then every link."""
-    console = Console(highlight=False)
+    console = forgiving_console()
     symbol = f" {answer['symbol']}" if answer["symbol"] else ""
     console.print(Text.assemble(
         (f"{answer['time']}{symbol}: {answer['outcome']}", "bold"), ", decided by ", (answer["decided_by"], "bold")

@@ -1,6 +1,5 @@
 """`fabio explain`: why it traded or did not, on one screen."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer

@@ -17,8 +17,15 @@ _CODES = {
     "fabio.journal.world:WorldUnreadable": BAD_CONFIGURATION,
     "fabio.journal.world:FolderBusy": REFUSED,
     "fabio.journal.files:JournalDamaged": FAILED,
+    "fabio.journal.writer:JournalFailed": FAILED,
     "fabio.journal.tape:TapeDamaged": FAILED,
+    "fabio.journal.tape:TapeRange": FAILED,
     "fabio.journal.inbox:NoAnswer": TIMEOUT,
+    "fabio.runtime.recovery:RecoveryFailed": UNCERTAIN,
+    "fabio.runtime.history:HistoryMissing": FAILED,
+    "fabio.runtime.demo:DemoOver": NOT_FOUND,
+    "fabio.runtime.until:BadTime": USAGE,
+    "fabio.cli.failures:Unready": BAD_CONFIGURATION,
     "fabio.cli.failures:NotFound": NOT_FOUND,
     "fabio.cli.failures:Refused": REFUSED,
     "fabio.cli.failures:Failed": FAILED,
@@ -36,6 +43,10 @@ class Refused(Exception):
 
 class Failed(Exception):
     """It was tried and did not work."""
+
+
+class Unready(Exception):
+    """Something is asked for that this installation or version does not have."""
 
 
 class BadUsage(Exception):

@@ -1,6 +1,5 @@
 """`fabio journal`: is the record whole, what does it say, and its derived files made again."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -51,6 +50,10 @@ def query(sql: SqlArgument, logs: LogsOption = DEFAULT_LOGS, json: JsonOption = 
     from fabio.journal.query import QueryFailed
     from fabio.journal.query import query as queried
 
+    try:
+        sql.encode()
+    except UnicodeEncodeError:
+        raise BadUsage("the SQL is not UTF-8: set PYTHONUTF8=1, or a locale with UTF-8 (LANG=C.UTF-8)") from None
     with records_in(logs):
         try:
             columns, rows = queried(logs, sql)

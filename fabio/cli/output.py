@@ -22,18 +22,21 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def compiled_kernels() -> Iterator[None]:
-    """Prepare the cache of compiled kernels, and say so when they are compiled inside this block."""
+def compiled_kernels() -> Iterator[bool]:
+    """Prepare the cache of compiled kernels, and say so when they are compiled inside this block.
+
+    Gives whether that has to be expected.
+    """
     from fabio.runtime.kernels import is_warm, prepare_cache
 
     folder = prepare_cache()
     if is_warm(folder):
-        yield
+        yield False
         return
     since = time.perf_counter()
     where = "kept for the next start" if folder is not None else "no folder can be written: anew at each start"
     say(f"compiling the kernels ({where}); this takes about half a minute ...")
-    yield
+    yield True
     say(f"... the kernels were compiled in the first {time.perf_counter() - since:.1f} s")
 
 

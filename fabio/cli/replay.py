@@ -81,14 +81,18 @@ def _answer(settings: "Settings", files: list[Path], symbol: str | None, batch: 
 def _compare(settings: "Settings", logs: Path, json: bool) -> None:
     import msgspec
 
+    from fabio import __version__
     from fabio.cli.failures import FAILED
     from fabio.cli.folders import records_in
     from fabio.cli.output import print_json, say
     from fabio.runtime.recorded import Again, Recorded, empty_machine
+    from fabio.runtime.start import settings_hash
 
     with records_in(logs):
         recorded = Recorded(settings, logs)
         say(recorded.describe())
+        for words in recorded.circumstances(__version__, settings_hash(settings)):
+            say(words)
         again = Again(empty_machine(settings, recorded), recorded)
         first = again.run()
     if json:

@@ -9,13 +9,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_NO_LIMIT = 100_000
+_NO_LIMIT, _LEAST = 100_000, 30
+
+
+def forgiving_console(width: int | None = None) -> Console:
+    """Give a console that writes `?` for what the terminal's encoding does not have."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    console = Console(highlight=False, width=width)
+    if console.width < _LEAST:  # Rich leaves out what does not fit at all
+        console.width = _LEAST
+    return console
 
 
 def wide_console() -> Console:
     """Give a console that wraps at the edge of a terminal, and nowhere in a pipe."""
     in_pipe = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=_NO_LIMIT if in_pipe else None)
+    return forgiving_console(_NO_LIMIT if in_pipe else None)
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

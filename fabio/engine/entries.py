@@ -24,10 +24,14 @@ NS = 1_000_000_000
 
 def ask_strategies(turn: Turn, index: int, wake: int) -> None:
     """Show the view to every strategy whose trigger fired, and act on what it wishes."""
-    for named in turn.policy.strategies:
-        if not int(named.part.triggers) & wake:
+    view, version = None, 0
+    for triggers, named in turn.triggers:
+        if not triggers & wake:
             continue
-        view = turn.view(index, named.name, Wake(wake))
+        if view is None or turn.version != version:
+            view, version = turn.view(index, named.name, Wake(wake)), turn.version
+        else:
+            view = msgspec.structs.replace(view, state=turn.state.strategies[named.name])
         wish = named.part.propose(view)
         if isinstance(wish, Signal):
             decide(turn, named, wish, view)

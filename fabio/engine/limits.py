@@ -27,7 +27,7 @@ RISK_FRACTION_CEILING = 0.01
 
 def check_limits(turn: Turn) -> None:
     """Flatten and halt where equity touches the loss floor or the hard daily loss."""
-    if all(record.position is None for record in turn.state.markets):
+    if not turn.holding:
         return
     account = turn.account()
     if touches_floor(account):
@@ -53,6 +53,9 @@ def flatten(turn: Turn, reason: str) -> None:
 
 def next_timer_ns(turn: Turn) -> int:
     """When the machine next wants to be woken without a tick; NEVER when it does not."""
+    version, due = turn.timer
+    if version == turn.version and turn.state.now_ns < due:
+        return due
     due = NEVER
     for market, record in zip(turn.markets, turn.state.markets, strict=True):
         flat_by = market.flat_by_ns
@@ -61,6 +64,7 @@ def next_timer_ns(turn: Turn) -> int:
         position = record.position
         if position is not None and position.stop_ticks is None and not record.exit_asked:
             due = min(due, -(-(position.opened_ns + PROTECTION_LIMIT_NS) // NS) * NS)
+    turn.timer = (turn.version, due)
     return due
 
 

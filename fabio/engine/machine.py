@@ -20,6 +20,7 @@ from fabio.engine.turn import Policy, Turn
 from fabio.engine.watch import rewatch
 from fabio.exchange.assumptions import Assumptions
 from fabio.model import event as events
+from fabio.model.account import Account
 from fabio.model.event import Event, TicksArrived
 from fabio.model.fact import Fact
 from fabio.model.order import Order
@@ -115,8 +116,8 @@ class Engine:
         turn = self._turn
         turn.begin()
         if isinstance(event, TicksArrived):
-            consumed, wake = self._advance(event.ticks, until_ns)
-            return self._step(None, consumed, wake)
+            stop, wake = self._advance(event.ticks, event.start, until_ns)
+            return self._step(None, stop - event.start, wake)
         turn.state.now_ns = max(turn.state.now_ns, event.ts_ns)
         _HANDLERS[type(event)](turn, event)
         self._after()
@@ -126,8 +127,8 @@ class Engine:
         """When a `TimerFired` is wanted, on the runtime clock; a very large number for never."""
         return limits.next_timer_ns(self._turn)
 
-    def _advance(self, ticks: Ticks, until_ns: int) -> tuple[int, int]:
-        state, start, count = self.state, 0, len(ticks)
+    def _advance(self, ticks: Ticks, start: int, until_ns: int) -> tuple[int, int]:
+        state, first, count = self._turn.state, start, len(ticks)
         wake = 0
         while start < count:
             stop, wake, market = self._loop.advance(ticks, start, until_ns)
@@ -140,7 +141,7 @@ class Engine:
             self._wake(market, wake)
             if wake & TOUCHED_OR_REJECTED or self._turn.facts or self._turn.commands:
                 break
-        if start and wake == 0:
+        if start > first and wake == 0:
             state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[start - 1]))
         return start, wake
 
@@ -152,7 +153,8 @@ class Engine:
             limits.on_session(turn, index)
         for fact in market.drain_shadows():
             turn.note(fact)
-        limits.check_limits(turn)
+        if turn.holding:
+            limits.check_limits(turn)
         if wake & ASK_DUE:
             questions.ask(turn, index)
         entries.ask_strategies(turn, index, wake)
@@ -160,8 +162,10 @@ class Engine:
 
     def _after(self) -> None:
         """Set the watched prices anew where positions or orders may have changed them."""
-        if self._turn.facts or any(record.position is not None for record in self.state.markets):
-            rewatch(self._turn)
+        turn = self._turn
+        if turn.holding or turn.version != turn.watched_version:
+            rewatch(turn)
+            turn.watched_version = turn.version
 
     def _step(self, event: events.JournaledEvent | None, consumed: int, wake: int) -> Step:
         turn, state = self._turn, self.state
@@ -195,6 +199,10 @@ class Engine:
         self._turn.begin()
         limits.apply_strategy_updates(self._turn, updates, source)
         return self._step(None, 0, 0)
+
+    def account(self) -> Account:
+        """Give the account as of now, open P&L at the last prices."""
+        return self._turn.account()
 
     def process_trade_decision(self, decision: Decision) -> Order:
         """Turn an approved decision into a booked order; part of the turn that made it."""

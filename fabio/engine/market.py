@@ -1,15 +1,17 @@
 """Market: one instrument inside the machine: its statistics, readings, zones and shadows."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from fabio.engine.advance import (
     ASK_DUE_NS,
     ASKING,
     BAND,
     HIGH_SINCE,
+    INTERVAL_AT,
     LAST_ASK_NS,
     LOW_SINCE,
     MAX_ZONES,
@@ -24,12 +26,12 @@ from fabio.engine.seams import MarketConfig
 from fabio.exchange.shadow import shadow_id
 from fabio.features.hours import Gap
 from fabio.features.layout import BIG_AT, BIG_COUNT, BIG_KEPT, BIG_WIDTH, LAST, SESSION_INDEX
-from fabio.features.line import LineWriter
 from fabio.features.market import History
 from fabio.features.near import seconds_near_poc
 from fabio.features.nodes import Nodes
 from fabio.model.bar import Bar
 from fabio.model.fact import ShadowClosed
+from fabio.model.regime import Regime
 from fabio.model.session import Session
 from fabio.model.signal import Decision
 from fabio.model.stats import BigPrint, MarketStats
@@ -37,7 +39,9 @@ from fabio.model.view import Wake
 from fabio.model.zone import Zone
 from fabio.regime.cadence import BANDS, zone_rows
 from fabio.regime.reading import Readings, RegimeSettings, read_market, session_age_s
-from fabio.regime.request import MarketPicture, tell_zones
+from fabio.regime.numbers import hours_of
+from fabio.regime.request import MarketPicture, OwnRecord, QuestionWriter
+from fabio.regime.rule_model import Brief
 from fabio.regime.zones import ZoneSettings, default_zones
 
 if TYPE_CHECKING:
@@ -70,13 +74,15 @@ class Market:
         self._regime: RegimeSettings = engine.regime
         self._zones: ZoneSettings = engine.zones
         self._features = loop.features[place]
-        self._control = loop.control[place]
+        self._control = memoryview(loop.control[place])  # gives Python's integers, at a third of numpy's cost
         self._bars: tuple[Bar, ...] = ()
         self._stats: MarketStats | None = None
         self._session: Session | None = None
         self._kept: AtLastBar | None = None
-        self._writer = LineWriter(config.instrument)
-        self._told: tuple[Sequence[Zone], list[dict[str, Any]]] = ((), [])
+        self._writer = QuestionWriter(config.instrument)
+        self._hours = np.zeros(0, dtype=np.int64)
+        self._told: tuple[Zone, ...] | None = None  # the zones last told of, None after a bar
+        self.told_version: tuple[int, int] | None = None  # of the agent's state; and the minute
         self._prints: tuple[tuple[int, ...], tuple[BigPrint, ...]] = ((), ())
 
     # -- reading ------------------------------------------------------------------------
@@ -96,7 +102,7 @@ class Market:
             self._prints = ((), ())
         else:
             self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
-        self._kept = None
+        self._kept = self._told = None
         self._at_last_bar()  # now, whether or not somebody asks: it is of this moment
         self.rezone(given)
 
@@ -107,7 +113,7 @@ class Market:
     def restored(self, kept: "AtLastBar | None") -> None:
         """Go on from restored arrays."""
         self._stats = self._session = None
-        self._kept = kept
+        self._kept, self._told, self.told_version = kept, None, None
         self._prints = ((), ())
         self._bars = self._features.bars(BARS_SHOWN)
 
@@ -116,6 +122,7 @@ class Market:
         """The running session."""
         if self._session is None:
             self._session = self._table.session(int(self._features.s[SESSION_INDEX]))
+            self._hours = hours_of(self._session)
         return self._session
 
     @property
@@ -141,6 +148,10 @@ class Market:
         if self._stats is None:
             self._stats = self._features.stats()
         return self._stats
+
+    def fresh_stats(self) -> MarketStats:
+        """Statistics as of now for people; the machine's own are of its last wake and stay."""
+        return self._features.stats()
 
     def bars(self) -> tuple[Bar, ...]:
         """The session's last finished bars, oldest first."""
@@ -174,7 +185,7 @@ class Market:
         stats = self.stats()
         span = stats.bar_range_15min_ticks
         near = None
-        if span is not None:
+        if span is not None and self._regime.classifier == "playbook":
             near = float(seconds_near_poc(
                 self._features.s, stats.ts_ns, self._regime.thresholds.near_bar_ranges * span
             ))
@@ -182,29 +193,27 @@ class Market:
 
     def band(self) -> str:
         """In which band price stands: `none`, `outer` or `inner`."""
-        return BANDS[int(self._control[BAND])]
+        return BANDS[self._control[BAND]]
 
     def zones(self, given: tuple[Zone, ...]) -> tuple[Zone, ...]:
         """The zones in force: those a model gave, else those of the profile at the last bar."""
         return given or self._at_last_bar().zones
 
-    def picture(self, now_ns: int, given: tuple[Zone, ...]) -> MarketPicture:
-        """Everything a question says about this market; its volume nodes are those at the last bar."""
-        stats, kept = self.stats(), self._at_last_bar()
+    def tell_agent(self, record: OwnRecord, now_ns: int) -> None:
+        """Put what the agent knows of itself into the next questions."""
+        self._writer.put_agent(record, now_ns, self.last_ticks())
+
+    def write_question(self, now_ns: int, given: tuple[Zone, ...], answers: Sequence[Regime]) -> tuple[bytes, Brief]:
+        """Write a question as of the last trade, after `tell_agent`."""
+        features, kept, session = self._features, self._at_last_bar(), self.session
         zones = given or kept.zones
-        if zones is not self._told[0]:
-            self._told = (zones, tell_zones(zones, self.instrument))
-        return MarketPicture(
-            now_ns=now_ns,
-            line=self._writer.line(stats, kept.nodes, self.big_prints()),
-            instrument=self.instrument,
-            session=self.session,
-            stats=stats,
-            bars=self.bars(),
-            zones=zones,
-            zones_told=self._told[1],
-            readings=kept.readings,
-        )
+        if self._told is not zones:
+            self._told = zones
+            self._writer.put_market(MarketPicture(
+                session=session, zones=zones, nodes=kept.nodes, readings=kept.readings,
+            ))
+        arrays = (features.s, features.trades, features.history, self._hours)
+        return self._writer.write(arrays, self._control[BAND], now_ns, answers, self._bars)
 
     # -- control of the loop ------------------------------------------------------------
 
@@ -218,14 +227,14 @@ class Market:
 
     def excursion(self) -> tuple[int, int]:
         """Highest and lowest price since the excursion began."""
-        return int(self._control[HIGH_SINCE]), int(self._control[LOW_SINCE])
+        return self._control[HIGH_SINCE], self._control[LOW_SINCE]
 
     def rezone(self, given: tuple[Zone, ...]) -> None:
         """Let the zones in force set the cadence; beyond `MAX_ZONES` high ones the first count."""
         rows = zone_rows(self.zones(given))[:MAX_ZONES]
         self._loop.zones[self._place, : len(rows)] = rows
         self._control[ZONES] = len(rows)
-        self._reband()
+        reband(self._loop.control[self._place], self._loop.zones[self._place], self.last_ticks())
 
     def question_left(self, now_ns: int) -> None:
         """Ask nothing more until this question is answered."""
@@ -235,11 +244,9 @@ class Market:
 
     def question_ended(self) -> None:
         """The next question may leave when it is due."""
-        self._control[ASKING] = 1
-        self._reband()
-
-    def _reband(self) -> None:
-        reband(self._control, self._loop.zones[self._place], self.last_ticks())
+        control = self._control
+        control[ASKING] = 1
+        control[ASK_DUE_NS] = control[LAST_ASK_NS] + control[INTERVAL_AT + control[BAND]]
 
     def load_history(self, history: History) -> None:
         """Put earlier sessions behind this market; before its first trade."""

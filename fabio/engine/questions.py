@@ -9,9 +9,10 @@ from fabio.model.fact import NoteMade, RegimeAsked, RegimeAskFailed, RegimeInfer
 from fabio.model.regime import Regime
 from fabio.model.step import Question
 from fabio.model.strategy import Note
-from fabio.regime.request import build_request, canonical_json, digest
+from fabio.regime.request import request_hash
 
 NS = 1_000_000_000
+MINUTE_NS = 60 * NS
 
 
 def ask(turn: Turn, index: int) -> None:
@@ -22,16 +23,21 @@ def ask(turn: Turn, index: int) -> None:
     ask_id = f"A{day_tag(state.account.trade_date)}-{state.asks + 1}"
     question = put(turn, index, ask_id)
     turn.note(RegimeAsked(market=index, ask_id=ask_id, ts_ns=state.now_ns, band=market.band()))
-    turn.command(AskRegime(ask_id=ask_id, market=index, request_hash=digest(question.body)))
+    turn.command(AskRegime(ask_id=ask_id, market=index, request_hash=question.request_hash))
     turn.questions.append(question)
     market.question_left(state.now_ns)
 
 
 def put(turn: Turn, index: int, ask_id: str) -> Question:
     """Write a question as of now; asks nothing."""
-    picture = turn.markets[index].picture(turn.state.now_ns, turn.state.markets[index].zones)
-    request = build_request(picture, turn.own_record(index))
-    return Question(ask_id, index, request, canonical_json(request))
+    state, market, record = turn.state, turn.markets[index], turn.state.markets[index]
+    now_ns = state.now_ns
+    version = (turn.version, now_ns // MINUTE_NS if state.notes else 0)  # notes are told with their age
+    if record.position is not None or market.told_version != version:
+        market.tell_agent(turn.own_record(index), now_ns)
+        market.told_version = version
+    body, brief = market.write_question(now_ns, record.zones, record.last_answers)
+    return Question(ask_id, index, market.instrument.symbol, body, request_hash(body), brief)
 
 
 def on_answered(turn: Turn, event: events.RegimeAnswered) -> None:

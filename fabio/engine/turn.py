@@ -1,7 +1,6 @@
 """Turn: one event being handled, with the out-trays its handlers fill."""
 
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -10,15 +9,16 @@ from fabio.engine.seams import NamedGuard, NamedStrategy, OrderPolicy
 from fabio.engine.state import State, apply
 from fabio.model.account import Account, Recent
 from fabio.model.command import Command
-from fabio.model.fact import Fact
+from fabio.model.fact import Fact, RegimeAsked, RegimeAskFailed, RegimeInferred
 from fabio.model.step import Question
-from fabio.model.strategy import StrategyPerformance, StrategyState
 from fabio.model.view import View, Wake
 from fabio.portfolio.account import AccountSettings, mark
 from fabio.portfolio.positions import open_pnl
 from fabio.portfolio.sizing import Held, SizeLimits
-from fabio.regime.request import OwnRecord, tell_performance, tell_states
+from fabio.regime.request import OwnRecord
 
+_OF_QUESTIONS = frozenset({RegimeAsked, RegimeInferred, RegimeAskFailed})
+"""Facts that change neither watched prices, nor timers, nor what a question tells of the agent."""
 LIVE_ENTRY_STATES = frozenset({"in_flight", "working", "partly_filled", "unknown"})
 
 
@@ -47,9 +47,13 @@ class Turn:
         self.facts: list[Fact] = []
         self.commands: list[Command] = []
         self.questions: list[Question] = []
-        # what a question shows of the strategies, kept until it changes
-        self._states: tuple[tuple[StrategyState, ...], dict[str, dict[str, Any]]] = ((), {})
-        self._performance: tuple[tuple[StrategyPerformance, ...], dict[str, dict[str, Any]]] = ((), {})
+        self.triggers = [(int(named.part.triggers), named) for named in policy.strategies]
+        self._configured = {named.name: named.state for named in policy.strategies}
+        # what follows from the state is worked out anew only where `version` has risen
+        self.version = 1
+        self.holding = any(record.position is not None for record in state.markets)
+        self.watched_version = 0
+        self.timer: tuple[int, int] = (0, 0)  # version, next timer
 
     def begin(self) -> None:
         """Empty the out-trays."""
@@ -61,6 +65,9 @@ class Turn:
         """Make a fact true."""
         apply(self.state, fact)
         self.facts.append(fact)
+        if type(fact) not in _OF_QUESTIONS:
+            self.version += 1
+            self.holding = any(record.position is not None for record in self.state.markets)
 
     def command(self, command: Command) -> None:
         """Ask something of the outside."""
@@ -68,6 +75,8 @@ class Turn:
 
     def account(self) -> Account:
         """The account as of now, open P&L at the last prices."""
+        if not self.holding and not self.state.account.open_pnl:
+            return self.state.account
         total = Decimal(0)
         for market, record in zip(self.markets, self.state.markets, strict=True):
             position = record.position
@@ -78,10 +87,9 @@ class Turn:
     def recent(self, index: int) -> Recent:
         """What guards remember of one market."""
         record = self.state.markets[index]
-        working = sum(
-            1 for order in self.state.orders.values()
-            if order.order.market == index and order.state in LIVE_ENTRY_STATES
-        )
+        working = 0
+        for order in self.state.orders.values():
+            working += order.order.market == index and order.state in LIVE_ENTRY_STATES
         return Recent(
             entries_by_strategy=record.entries_by_strategy,
             last_exit_ns=record.last_exit_ns,
@@ -111,7 +119,7 @@ class Turn:
         return Held(size=size, mini_equivalents=minis)
 
     def own_record(self, index: int) -> OwnRecord:
-        """What the agent tells a model of itself."""
+        """What the agent tells a model of itself beside its last answers."""
         state, record = self.state, self.state.markets[index]
         positions = () if record.position is None else (record.position,)
         theses = {
@@ -119,28 +127,15 @@ class Turn:
             for position in positions if position.decision_id in state.open_decisions
         }
         return OwnRecord(
-            states_told=self._states_told(),
-            performance_told=self._performance_told(),
+            states=state.strategies,
+            configured=self._configured,
+            performance=state.performance,
             notes=state.notes,
-            last_answers=record.last_answers,
             positions=positions,
             theses=theses,
             account=self.account(),
             recent=self.recent(index),
         )
-
-    def _states_told(self) -> dict[str, dict[str, Any]]:
-        states = tuple(self.state.strategies.values())
-        if states != self._states[0]:
-            configured = {named.name: named.state for named in self.policy.strategies}
-            self._states = (states, tell_states(self.state.strategies, configured))
-        return self._states[1]
-
-    def _performance_told(self) -> dict[str, dict[str, Any]]:
-        performance = tuple(self.state.performance.values())
-        if performance != self._performance[0]:
-            self._performance = (performance, tell_performance(self.state.performance))
-        return self._performance[1]
 
     def view(self, index: int, strategy: str, wake: Wake) -> View:
         """Show one strategy (or guard) the market and the account."""
@@ -160,9 +155,9 @@ class Turn:
             rule_label=market.readings().label,
             state=self.state.strategies[strategy],
             position=record.position,
-            positions=tuple(
+            positions=tuple([
                 other.position for other in self.state.markets if other.position is not None
-            ),
+            ]) if self.holding else (),
             account=self.account(),
             recent=self.recent(index),
         )

@@ -13,13 +13,13 @@ NO_PRICE = -(1 << 63)
 
 @kernel
 def next_that_matters(ts_recv_ns: NDArray[np.int64], price_ticks: NDArray[np.int64], market: NDArray[np.int8],
-                      start: int, due_ns: int, watch: NDArray[np.int64]) -> int:
-    """Give the first tick from `start` on that is due or touches a working price, else the length.
+                      start: int, end: int, due_ns: int, watch: NDArray[np.int64]) -> int:
+    """Give the first tick in `[start, end)` that is due or touches a working price, else `end`.
 
     `watch` has a row per market: last price, nearest working price below, above. Last
     prices are kept up to the tick before the one returned. Cost: about 1 ns a tick.
     """
-    for index in range(start, len(price_ticks)):
+    for index in range(start, end):
         if ts_recv_ns[index] >= due_ns:
             return index
         row = market[index]
@@ -27,19 +27,20 @@ def next_that_matters(ts_recv_ns: NDArray[np.int64], price_ticks: NDArray[np.int
         if price <= watch[row, 1] or price >= watch[row, 2]:
             return index
         watch[row, 0] = price
-    return len(price_ticks)
+    return end
 
 
 @kernel
-def note_last(price_ticks: NDArray[np.int64], market: NDArray[np.int8], watch: NDArray[np.int64]) -> None:
-    """Set every market's last price from a slice in which nothing works.
+def note_last(price_ticks: NDArray[np.int64], market: NDArray[np.int8], start: int, end: int,
+              watch: NDArray[np.int64]) -> None:
+    """Set every market's last price from the ticks `[start, end)`, in which nothing works.
 
     Walks backwards until every market was seen, so a slice's length does not matter
     while all markets trade.
     """
     markets = watch.shape[0]
     missing = (1 << markets) - 1
-    for index in range(len(price_ticks) - 1, -1, -1):
+    for index in range(end - 1, start - 1, -1):
         bit = 1 << market[index]
         if missing & bit:
             watch[market[index], 0] = price_ticks[index]

@@ -33,7 +33,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     request_hash
         SHA-256 of the request's canonical JSON, as in `AskRegime`.
     response
-        `Units.response(assessment)`; None where there was no usable answer.
+        As a mapping or as its JSON (`rule_model.response_json`); None where there was no
+        usable answer.
     reason
         Why it failed; empty when it did not.
     latency_ms
@@ -48,7 +49,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     request: Mapping[str, Any] | bytes
     request_hash: str
-    response: Mapping[str, Any] | None
+    response: Mapping[str, Any] | bytes | None
     outcome: Outcome = "ok"
     reason: str = ""
     latency_ms: float = 0.0
@@ -58,19 +59,38 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 def exchange_record(exchange: Exchange) -> bytes:
     """Write the line, with its newline."""
-    request = exchange.request
-    return orjson.dumps(
-        {
-            "v": 1, "ts_ns": exchange.ts_ns, "ts": iso(exchange.ts_ns), "id": exchange.ask_id,
-            "symbol": exchange.symbol, "source": exchange.source, "outcome": exchange.outcome,
-            "reason": exchange.reason, "latency_ms": exchange.latency_ms, "usage": exchange.usage,
-            "cost_usd": exchange.cost_usd, "response": exchange.response,
-            "request": orjson.Fragment(request) if isinstance(request, bytes) else request,
-            "request_hash": exchange.request_hash,
-        },
-        default=_plain,
-        option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY,
+    return b'%b,"response":%b,"request":%b,"request_hash":"%b"}\n' % (
+        _ENCODE(_Head(
+            1, exchange.ts_ns, iso(exchange.ts_ns), exchange.ask_id, exchange.symbol, exchange.source,
+            exchange.outcome, exchange.reason, exchange.latency_ms, exchange.usage, exchange.cost_usd,
+        ))[:-1],
+        _json(exchange.response), _json(exchange.request), exchange.request_hash.encode(),
     )
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """What stands before the long parts, which come encoded and are only copied."""
+
+    v: int
+    ts_ns: int
+    ts: str
+    id: str
+    symbol: str
+    source: str
+    outcome: Outcome
+    reason: str
+    latency_ms: float
+    usage: Mapping[str, int] | None
+    cost_usd: float | None
+
+
+_ENCODE = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def _json(value: Mapping[str, Any] | bytes | None) -> bytes:
+    if type(value) is bytes:
+        return value
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _plain(value: object) -> Any:

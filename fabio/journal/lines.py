@@ -120,7 +120,7 @@ def remark_line(kind: str, ts_ns: int, data: dict[str, Any], prev: str) -> tuple
 
 def _sealed(head: bytes) -> tuple[bytes, str]:
     crc = f"{crc32(head):08x}"
-    return b'%b,"crc":"%b"}\n' % (head, crc.encode()), crc
+    return b"".join((head, b',"crc":"', crc.encode(), b'"}\n')), crc
 
 
 def check_line(line: bytes) -> tuple[str, str]:

@@ -140,6 +140,8 @@ class TapeWriter:
         self._folder = folder / "tape"
         self._markets = _markets(instruments)
         self._waiting: list[Ticks] = []
+        self._batch: Ticks | None = None  # the range of ticks that may still grow
+        self._batch_start = self._batch_stop = 0
         self._waiting_ticks = 0
         self._descriptor: int | None = None
         self._path: Path | None = None
@@ -147,14 +149,28 @@ class TapeWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._resume()
 
-    def append(self, ticks: Ticks) -> None:
-        """Add a batch, which must not change until it is flushed."""
-        if len(ticks):
-            self._waiting.append(ticks)
-            self._waiting_ticks += len(ticks)
-            self.pos += len(ticks)
-            if self._waiting_ticks >= GROUP_TICKS:
-                self.flush()
+    def append(self, ticks: Ticks, start: int = 0, stop: int | None = None) -> None:
+        """Add the ticks `[start, stop)` of a batch, by default all; it must not change until it is flushed.
+
+        Neighbouring ranges of one batch are written as one: a replay comes in small steps.
+        """
+        stop = len(ticks) if stop is None else stop
+        if stop == start:
+            return
+        if ticks is self._batch and start == self._batch_stop:
+            self._batch_stop = stop
+        else:
+            self._end_batch()
+            self._batch, self._batch_start, self._batch_stop = ticks, start, stop
+        self._waiting_ticks += stop - start
+        self.pos += stop - start
+        if self._waiting_ticks >= GROUP_TICKS:
+            self.flush()
+
+    def _end_batch(self) -> None:
+        if self._batch is not None:
+            self._waiting.append(self._batch.slice(self._batch_start, self._batch_stop))
+            self._batch = None
 
     def flush(self) -> None:
         """Hand everything to the system; a killed process loses nothing after this.
@@ -166,6 +182,7 @@ class TapeWriter:
         OSError
             If the drive refused.
         """
+        self._end_batch()
         if not self._waiting:
             return
         data = b"".join([_pack(ticks) for ticks in self._waiting])

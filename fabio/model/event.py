@@ -13,9 +13,10 @@ from fabio.model.tick import Ticks
 
 
 class TicksArrived(msgspec.Struct, frozen=True, gc=False):
-    """A batch of prints of any length."""
+    """A batch of prints of any length; those before `start` were taken already."""
 
     ticks: Ticks
+    start: int = 0
 
 
 class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -12,14 +12,23 @@ from fabio.model.fact import Fact
 class Question(msgspec.Struct, frozen=True, gc=False):
     """The content behind an `AskRegime`: data for the shell, neither fact nor command.
 
-    `body` is the request's canonical JSON. The journal keeps its hash alone; the content
-    stands in `llm_exchanges.jsonl`.
+    `body` is the request's canonical JSON, `request_hash` its SHA-256. The journal keeps the
+    hash alone; the content stands in `llm_exchanges.jsonl`. `brief` is what the rules need of
+    it, as values.
     """
 
     ask_id: str
     market: int
-    request: dict[str, Any]
+    symbol: str
     body: bytes
+    request_hash: str
+    brief: Any
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The request as plain JSON values."""
+        request: dict[str, Any] = msgspec.json.decode(self.body)
+        return request
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,11 @@
 """The question: what a model is told, in the shape that `llm_exchanges.jsonl` keeps.
 
-A plain dict of JSON values. Lists run oldest to newest, missing is null, prices are in
-price units, distances in ticks, money in USD, times in seconds or minutes as the name
-says. The same content always gives the same bytes, and so the same hash.
+JSON without spaces, keys in the order of the alphabet on every level, lists oldest to newest;
+missing is null, prices are in price units, distances in ticks, money in USD, times in seconds
+or minutes as the name says. The same content always gives the same bytes, and so the same hash.
+
+It is written in three parts: the opening, which stands until the account, the zones or the notes
+change; the last answers; and the market's numbers, a template that a kernel fills.
 """
 
 import hashlib
@@ -11,54 +14,28 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import numpy as np
 import orjson
 
+from fabio.features.nodes import Nodes
 from fabio.model.account import Account, Recent
 from fabio.model.bar import Bar
 from fabio.model.instrument import Instrument
 from fabio.model.order import Position
 from fabio.model.regime import Regime
 from fabio.model.session import Session
-from fabio.model.stats import MarketStats
 from fabio.model.strategy import Note, StrategyPerformance, StrategyState
 from fabio.model.zone import Zone
+from fabio.regime import numbers
+from fabio.regime.layout import market_layout
 from fabio.regime.reading import Readings
-from fabio.regime.zones import strongest_band
+from fabio.regime.rule_model import Brief
+from fabio.regime.template import Template
 
-VERSION = 1
 NS = 1_000_000_000
 MIN_NS = 60 * NS
 NOTES_SHOWN = 5
 ANSWERS_SHOWN = 3
-
-
-class MarketPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """One market at the moment of asking.
-
-    Parameters
-    ----------
-    now_ns
-        Runtime clock.
-    line
-        The `features` line as a dict (`surface.md`): `market_stats`, `poc_cross_stats`,
-        `profile` and `orderflow` go into the question as they are.
-    zones, zones_told
-        The zones in force, and what `tell_zones` makes of them.
-    bars
-        Finished 1-minute bars, oldest first; they tell how price moved since earlier answers.
-    readings
-        What the rules said when the last bar closed.
-    """
-
-    now_ns: int
-    line: Mapping[str, Any]
-    instrument: Instrument
-    session: Session
-    stats: MarketStats
-    bars: Sequence[Bar]
-    zones: Sequence[Zone]
-    zones_told: list[dict[str, Any]]
-    readings: Readings
 
 
 class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +43,9 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    states_told, performance_told
-        What `tell_states` and `tell_performance` make of the strategies.
-    notes, last_answers
+    configured
+        The strategies' states as they were configured.
+    notes
         Oldest first; the newest few are shown.
     positions
         The open positions of this instrument.
@@ -76,61 +53,155 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
         Why each open position was entered.  # decision id -> reason
     """
 
-    states_told: dict[str, dict[str, Any]]
-    performance_told: dict[str, dict[str, Any]]
+    states: Mapping[str, StrategyState]
+    configured: Mapping[str, StrategyState]
+    performance: Mapping[str, StrategyPerformance]
     notes: Sequence[Note]
-    last_answers: Sequence[Regime]
     positions: Sequence[Position]
     theses: Mapping[str, str]
     account: Account
     recent: Recent
 
 
-def build_request(market: MarketPicture, record: OwnRecord) -> dict[str, Any]:
-    """Put one question together; its keys stand in the order of the alphabet, on every level."""
-    line, stats, session = market.line, market.stats, market.session
-    tick = float(market.instrument.tick_size)
-    band, near = strongest_band(market.zones, stats.last_ticks)
-    return {
-        "historical_notes_snippet": [
-            {"age_min": (market.now_ns - note.ts_ns) // MIN_NS, "id": note.id, "text": note.text}
+class MarketPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """What a question tells of one market beside its numbers; the nodes are those at the last bar."""
+
+    session: Session
+    zones: Sequence[Zone]
+    nodes: Nodes
+    readings: Readings
+
+
+class QuestionWriter:
+    """Writes the questions about one instrument."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._instrument = instrument
+        self._tick_over, self._tick_under = instrument.tick_size.as_integer_ratio()
+        self._template = Template(market_layout(instrument), opening=b",")
+        self._integers = np.zeros(numbers.COUNT, dtype=np.int64)
+        self._reals = np.zeros(numbers.FLOATS, dtype=np.float64)
+        self._brief = self._integers[numbers.BRIEF]
+        self._head: dict[str, bytes] = {}
+        self._slots: dict[str, bytes] = {}
+        self._opening = b""
+        self._is_put = False  # whether all this stands in the template and the opening
+        self._rules: Mapping[str, Any] = {}
+        self._states: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, tuple[bytes, bytes, bytes]] = {}  # ask id -> the text around its two numbers
+
+    def put_market(self, market: MarketPicture) -> None:
+        """Take in what was read when the last bar closed."""
+        self._rules = market.readings.told
+        self._head["importance_zones"] = orjson.dumps([self._zone(zone) for zone in shown_zones(market.zones)])
+        slots = self._slots
+        slots["hvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.high])
+        slots["lvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.low])
+        slots["rules"] = orjson.dumps(self._rules)
+        slots["session"] = orjson.dumps(market.session.date)
+        self._is_put = False
+
+    def put_agent(self, record: OwnRecord, now_ns: int, last_ticks: int) -> None:
+        """Take in what the agent knows of itself; ages are in whole minutes of the clock."""
+        minute = now_ns // MIN_NS
+        self._states = tell_states(record.states, record.configured)
+        self._head["account"] = orjson.dumps(_account(record))
+        self._head["historical_notes_snippet"] = orjson.dumps([
+            {"age_min": minute - note.ts_ns // MIN_NS, "id": note.id, "text": note.text}
             for note in record.notes[-NOTES_SHOWN:]
-        ],
-        "importance_zones": market.zones_told,
-        "last_answers": [_answer(regime, market) for regime in record.last_answers[-ANSWERS_SHOWN:]],
-        "last_price": stats.last_ticks * tick,
-        "market_stats": line["market_stats"],
-        "open_positions": [_position(held, market, record) for held in record.positions],
-        "orderflow": line["orderflow"],
-        "poc_cross_stats": line["poc_cross_stats"],
-        "profile": line["profile"],
-        "rules": market.readings.told,
-        "session": session.date,
-        "session_stats": _session_stats(market, record),
-        "strategy_performance": record.performance_told,
-        "strategy_state": record.states_told,
-        "symbol": market.instrument.symbol,
-        "tick_size": tick,
-        "ts_ns": stats.ts_ns,
-        "v": VERSION,
-        "zone_band": band,
-        "zone_nearest": None if near is None else near.name,
-    }
+        ])
+        slots = self._slots
+        slots["open_positions"] = orjson.dumps([
+            self._position(held, record, minute, last_ticks) for held in record.positions
+        ])
+        slots["strategy_performance"] = orjson.dumps(tell_performance(record.performance))
+        slots["strategy_state"] = orjson.dumps(self._states)
+        self._is_put = False
 
+    def write(
+        self, arrays: tuple[Any, ...], band: int, now_ns: int, answers: Sequence[Regime], bars: Sequence[Bar],
+    ) -> tuple[bytes, Brief]:
+        """Write a question as of the last trade, and its brief for the rules; after both `put_...`.
 
-def tell_zones(zones: Sequence[Zone], instrument: Instrument) -> list[dict[str, Any]]:
-    """Write zones as a question shows them."""
-    tick = float(instrument.tick_size)
-    return [
-        {
-            "inner_ticks": zone.inner_ticks,
-            "name": zone.name,
-            "outer_ticks": zone.outer_ticks,
-            "price": zone.centre_ticks * tick,
-            "priority": zone.priority,
+        Parameters
+        ----------
+        arrays
+            The market's `s`, `trades` and `history`, and the hours of its session (`numbers.measure`).
+        band
+            Number of the band price stands in.
+        answers
+            Oldest first; the newest few are shown.
+        bars
+            Finished 1-minute bars, oldest first; they tell how price moved since earlier answers.
+        """
+        if not self._is_put:
+            self._template.put(self._slots)
+            self._opening = b'{"account":%b,"historical_notes_snippet":%b,"importance_zones":%b,"last_answers":[' % (
+                self._head["account"], self._head["historical_notes_snippet"], self._head["importance_zones"],
+            )
+            self._is_put = True
+        numbers.measure(*arrays, now_ns, band, self._integers, self._reals)
+        brief = self._brief.tolist()
+        shown = answers[-ANSWERS_SHOWN:]
+        told = [self._answer(regime, now_ns, brief[0], bars) for regime in shown]
+        if len(self._answers) > 2 * ANSWERS_SHOWN:
+            self._answers = {regime.ask_id: self._answers[regime.ask_id] for regime in shown}
+        body = b"".join((
+            self._opening, b",".join(told), b"]", self._template.fill(self._integers, self._reals),
+        ))
+        return body, Brief(
+            self._rules, self._states, tuple([(regime.label, regime.direction) for regime in shown]),
+            self._price(brief[0]), *brief[1:],
+        )
+
+    def _price(self, ticks: int) -> float:
+        return ticks * self._tick_over / self._tick_under
+
+    def _answer(self, regime: Regime, now_ns: int, last_ticks: int, bars: Sequence[Bar]) -> bytes:
+        text = self._answers.get(regime.ask_id)
+        if text is None:
+            text = self._answers[regime.ask_id] = _around(regime)
+        moved = b"null"
+        for bar in reversed(bars):  # from the close of the last bar finished by then, if it is still known
+            if bar.start_ns + MIN_NS <= regime.answered_at_ns:
+                moved = b"%d" % (last_ticks - bar.close_ticks)
+                break
+        age_s = (now_ns - regime.answered_at_ns) // NS
+        return b"%b%d%b%b%b" % (text[0], age_s, text[1], moved, text[2])
+
+    def _zone(self, zone: Zone) -> dict[str, Any]:
+        return {
+            "inner_ticks": zone.inner_ticks, "name": zone.name, "outer_ticks": zone.outer_ticks,
+            "price": self._price(zone.centre_ticks), "priority": zone.priority,
         }
-        for zone in zones
-    ]
+
+    def _position(self, position: Position, record: OwnRecord, minute: int, last_ticks: int) -> dict[str, Any]:
+        entry, stop, target = position.entry_ticks, position.stop_ticks, position.target_ticks
+        return {
+            "age_min": minute - position.opened_ns // MIN_NS,
+            "entry_price": round(entry * self._tick_over / self._tick_under, 6),
+            "entry_thesis": record.theses.get(position.decision_id),
+            "open_ticks": round((last_ticks - entry) * position.side, 2),
+            "side": "long" if position.side > 0 else "short",
+            "size": float(abs(position.size_steps) * self._instrument.size_step),
+            "stop_price": None if stop is None else self._price(stop),
+            "strategy": position.strategy,
+            "target_price": None if target is None else self._price(target),
+        }
+
+
+def request_hash(body: bytes) -> str:
+    """Give the SHA-256 of a question, in hex.
+
+    >>> request_hash(b"{}")[:16]
+    '44136fa355b3678a'
+    """
+    return hashlib.sha256(body).hexdigest()
+
+
+def shown_zones(zones: Sequence[Zone]) -> list[Zone]:
+    """Leave out the profile's low-priority zones: the profile and the previous session tell them already."""
+    return [zone for zone in zones if zone.priority == "high" or zone.source != "profile"]
 
 
 def tell_states(
@@ -145,61 +216,21 @@ def tell_performance(performance: Mapping[str, StrategyPerformance]) -> dict[str
     return {name: _performance(performance[name]) for name in sorted(performance)}
 
 
-def canonical_json(request: Mapping[str, Any]) -> bytes:
-    """Write a question without spaces: `build_request` has its keys in order, so equal content, equal bytes.
-
-    >>> canonical_json({"a": 1.5, "b": None})
-    b'{"a":1.5,"b":null}'
-    """
-    return orjson.dumps(request)
+def _around(regime: Regime) -> tuple[bytes, bytes, bytes]:
+    """Write an earlier answer but for its age and what price did since."""
+    said = orjson.dumps({"confidence": round(regime.confidence, 3), "direction": regime.direction})
+    by = orjson.dumps({"regime": regime.label, "source": regime.source})
+    return b'{"age_s":', b"," + said[1:-1] + b',"moved_ticks_since":', b"," + by[1:]
 
 
-def request_hash(request: Mapping[str, Any]) -> str:
-    """Give the SHA-256 of the canonical JSON, in hex.
-
-    >>> request_hash({})[:16]
-    '44136fa355b3678a'
-    """
-    return digest(canonical_json(request))
-
-
-def digest(canonical: bytes) -> str:
-    """Give the SHA-256 of a question written already, in hex: who records it writes it only once."""
-    return hashlib.sha256(canonical).hexdigest()
-
-
-def _session_stats(market: MarketPicture, record: OwnRecord) -> dict[str, Any]:
-    session, stats, account, now = market.session, market.stats, record.account, market.now_ns
-    tick = float(market.instrument.tick_size)
-    opens, closes = session.regular_open_ns, session.regular_close_ns
+def _account(record: OwnRecord) -> dict[str, Any]:
+    account = record.account
     return {
         "day_pnl": _money(account.day_pnl),
         "entries": sum(record.recent.entries_by_strategy.values()),
         "halted": account.halted or None,
         "losses_in_a_row": record.recent.losses_in_a_row,
-        "minutes_since_open": (now - session.open_ns) // MIN_NS,
-        "minutes_to_close": (session.close_ns - now) // MIN_NS,
-        "minutes_to_flat_by": None if session.flat_by_ns is None else (session.flat_by_ns - now) // MIN_NS,
-        "opening_range_high": _price(stats.opening_range_high_ticks, tick),
-        "opening_range_low": _price(stats.opening_range_low_ticks, tick),
-        "regular_hours": None if opens is None or closes is None else opens <= now < closes,
         "room_to_loss_floor": _money(account.room),
-    }
-
-
-def _position(position: Position, market: MarketPicture, record: OwnRecord) -> dict[str, Any]:
-    tick = float(market.instrument.tick_size)
-    entry = position.entry_ticks
-    return {
-        "age_min": (market.now_ns - position.opened_ns) // MIN_NS,
-        "entry_price": round(entry * tick, 6),
-        "entry_thesis": record.theses.get(position.decision_id),
-        "open_ticks": round((market.stats.last_ticks - entry) * position.side, 2),
-        "side": "long" if position.side > 0 else "short",
-        "size": float(abs(position.size_steps) * market.instrument.size_step),
-        "stop_price": _price(position.stop_ticks, tick),
-        "strategy": position.strategy,
-        "target_price": _price(position.target_ticks, tick),
     }
 
 
@@ -223,29 +254,6 @@ def _performance(performance: StrategyPerformance) -> dict[str, Any]:
         "trades": performance.trades,
         "win_rate": _rounded(performance.win_rate),
     }
-
-
-def _answer(regime: Regime, market: MarketPicture) -> dict[str, Any]:
-    return {
-        "age_s": (market.now_ns - regime.answered_at_ns) // NS,
-        "confidence": regime.confidence,
-        "direction": regime.direction,
-        "moved_ticks_since": _moved_since(regime.answered_at_ns, market),
-        "regime": regime.label,
-        "source": regime.source,
-    }
-
-
-def _moved_since(ts_ns: int, market: MarketPicture) -> int | None:
-    """Ticks from the close of the last bar finished by `ts_ns`; None where no bar reaches back so far."""
-    for bar in reversed(market.bars):
-        if bar.start_ns + MIN_NS <= ts_ns:
-            return market.stats.last_ticks - bar.close_ticks
-    return None
-
-
-def _price(ticks: int | None, tick: float) -> float | None:
-    return None if ticks is None else ticks * tick
 
 
 def _rounded(value: float | None) -> float | None:

@@ -11,36 +11,83 @@ from typing import Any
 
 import msgspec
 
-from fabio.model.regime import Assessment, Balance, PocLocation, ValueLocation
+from fabio.features.layout import NULL
+from fabio.model.regime import Assessment, Balance, Direction, Label, PocLocation, ValueLocation
 from fabio.model.strategy import StrategyUpdate
+from fabio.model.zone import Zone
 
 RISK_CEILING = 0.01
 VOLATILE_SHARE = 0.5
 """Share of the configured risk that is left in a volatile market."""
+POC_SIDES: tuple[PocLocation, PocLocation, PocLocation] = ("below_poc", "at_poc", "above_poc")
+_ENCODE = msgspec.json.Encoder().encode
 
 
-def answer(request: Mapping[str, Any]) -> Assessment:
-    """Answer one question.
+class Brief(msgspec.Struct, frozen=True, gc=False):
+    """What the rules look at in a question, as values: it saves reading the question's text.
 
     Parameters
     ----------
-    request
-        As `build_request` makes it.
+    rules, strategy_state
+        The question's parts of these names.
+    last_answers
+        Label and direction of the answers shown, oldest first.
+    cvd_slope_5min_norm_thousandths
+        `NULL` while unknown.
     """
-    rules = request["rules"]
+
+    rules: Mapping[str, Any]
+    strategy_state: Mapping[str, Mapping[str, Any]]
+    last_answers: tuple[tuple[str, str], ...]
+    last_price: float
+    poc_side: int
+    crosses_30min: int
+    cvd_slope_5min_norm_thousandths: int
+    to_poc_ticks: int
+    to_vah_ticks: int
+    to_val_ticks: int
+    in_value_30min_s: int
+    above_value_30min_s: int
+    below_value_30min_s: int
+
+
+def brief_of(request: Mapping[str, Any]) -> Brief:
+    """Read from a question, sent or recorded, what the rules look at."""
+    stats, crosses = request["market_stats"], request["poc_cross_stats"]
+    slope = stats["cvd_slope_5min_norm"]
+    return Brief(
+        rules=request["rules"],
+        strategy_state=request["strategy_state"],
+        last_answers=tuple((past["regime"], past["direction"]) for past in request["last_answers"]),
+        last_price=request["last_price"],
+        poc_side=POC_SIDES.index(crosses["current_side"]) - 1,
+        crosses_30min=crosses["count_last_30min"],
+        cvd_slope_5min_norm_thousandths=NULL if slope is None else round(slope * 1000),
+        to_poc_ticks=stats["distance_to_poc_ticks"],
+        to_vah_ticks=stats["distance_to_vah_ticks"],
+        to_val_ticks=stats["distance_to_val_ticks"],
+        in_value_30min_s=stats["time_in_value_sec_last_30min"],
+        above_value_30min_s=stats["time_above_value_sec_last_30min"],
+        below_value_30min_s=stats["time_below_value_sec_last_30min"],
+    )
+
+
+def answer(brief: Brief) -> Assessment:
+    """Answer one question."""
+    rules = brief.rules
     label, state = rules["label"], rules["market_state"]
-    updates = _risk_updates(request)
+    updates = _risk_updates(brief)
     return Assessment(
         market_state=state,
         regime=label,
         direction=rules["direction"],
-        location_vs_value=_location_vs_value(request),
-        location_vs_poc=_location_vs_poc(request),
+        location_vs_value=_location_vs_value(brief),
+        location_vs_poc=POC_SIDES[brief.poc_side + 1],
         chosen_model=chosen_model(label, state),
         confidence=rules["confidence"],
-        reasoning=_reasoning(request),
+        reasoning=_reasoning(brief),
         strategy_updates=updates,
-        notes=_notes(request, updates),
+        notes=_notes(brief, updates),
     )
 
 
@@ -59,35 +106,51 @@ def chosen_model(label: str, state: Balance) -> str:
     return "mean_reversion" if label == "unclear" and state == "balanced" else "none"
 
 
-def response_json(assessment: Assessment, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Write an answer in the shape of the record's `response`.
+class _StrategyUpdates(msgspec.Struct, frozen=True):
+    active_strategies: list[str]
+    strategy_tweaks: list[dict[str, Any]]
+
+
+class _MarketAssessment(msgspec.Struct, frozen=True, gc=False):
+    market_state: Balance
+    regime: Label
+    direction: Direction
+    location_vs_value: ValueLocation
+    location_vs_poc: PocLocation
+    chosen_model: str
+    confidence: float
+    reasoning: str
+
+
+class _Response(msgspec.Struct, frozen=True):
+    market_assessment: _MarketAssessment
+    trade_decisions: tuple[()]
+    strategy_updates: _StrategyUpdates
+    importance_zones: tuple[Zone, ...]
+    notes_to_future_self: tuple[str, ...]
+
+
+def response_json(assessment: Assessment, brief: Brief) -> bytes:
+    """Write an answer as the record's `response`.
 
     `active_strategies` are those enabled once the updates have taken effect;
     `importance_zones` is empty where the answer leaves the zones alone.
     """
-    enabled = {name: state["enabled"] for name, state in request["strategy_state"].items()}
-    for update in assessment.strategy_updates:
-        if update.enabled is not None and update.name in enabled:
-            enabled[update.name] = update.enabled
-    return {
-        "market_assessment": {
-            "market_state": assessment.market_state,
-            "regime": assessment.regime,
-            "direction": assessment.direction,
-            "location_vs_value": assessment.location_vs_value,
-            "location_vs_poc": assessment.location_vs_poc,
-            "chosen_model": assessment.chosen_model,
-            "confidence": assessment.confidence,
-            "reasoning": assessment.reasoning,
-        },
-        "trade_decisions": [],
-        "strategy_updates": {
-            "active_strategies": [name for name, active in enabled.items() if active],
-            "strategy_tweaks": [_tweak(update) for update in assessment.strategy_updates],
-        },
-        "importance_zones": [msgspec.structs.asdict(zone) for zone in assessment.zones],
-        "notes_to_future_self": list(assessment.notes),
-    }
+    updates = assessment.strategy_updates
+    switched = {update.name: update.enabled for update in updates if update.enabled is not None}
+    active = [
+        name for name, state in brief.strategy_state.items() if switched.get(name, state["enabled"])
+    ]
+    return _ENCODE(_Response(
+        _MarketAssessment(
+            assessment.market_state, assessment.regime, assessment.direction, assessment.location_vs_value,
+            assessment.location_vs_poc, assessment.chosen_model, assessment.confidence, assessment.reasoning,
+        ),
+        (),
+        _StrategyUpdates(active, [_tweak(update) for update in updates]),
+        assessment.zones,
+        assessment.notes,
+    ))
 
 
 def _tweak(update: StrategyUpdate) -> dict[str, Any]:
@@ -99,36 +162,28 @@ def _tweak(update: StrategyUpdate) -> dict[str, Any]:
     return {"name": update.name, "changes": changes, "reason": update.reason}
 
 
-def _location_vs_value(request: Mapping[str, Any]) -> ValueLocation:
-    stats = request["market_stats"]
-    if stats["distance_to_vah_ticks"] > 0:
+def _location_vs_value(brief: Brief) -> ValueLocation:
+    if brief.to_vah_ticks > 0:
         return "above_value"
-    return "below_value" if stats["distance_to_val_ticks"] < 0 else "in_value"
+    return "below_value" if brief.to_val_ticks < 0 else "in_value"
 
 
-def _location_vs_poc(request: Mapping[str, Any]) -> PocLocation:
-    side: PocLocation = request["poc_cross_stats"]["current_side"]
-    return side
-
-
-def _reasoning(request: Mapping[str, Any]) -> str:
-    stats, crosses, rules = request["market_stats"], request["poc_cross_stats"], request["rules"]
-    booked = [stats[f"time_{where}_value_sec_last_30min"] for where in ("in", "above", "below")]
-    elapsed = sum(booked)
+def _reasoning(brief: Brief) -> str:
+    inside, slope = brief.in_value_30min_s, brief.cvd_slope_5min_norm_thousandths
+    elapsed = inside + brief.above_value_30min_s + brief.below_value_30min_s
     value = "no time booked against value" if elapsed <= 0 else (
-        f"time_in_value_sec_last_30min {booked[0]:.0f} of {elapsed:.0f} s")
-    flow = stats["cvd_slope_5min_norm"]
-    flow_words = "cvd_slope_5min_norm unknown" if flow is None else f"cvd_slope_5min_norm {flow:+.2f}"
-    return (f"{rules['reasoning']}; {value}, {flow_words}, count_last_30min {crosses['count_last_30min']}, "
-            f"distance_to_poc_ticks {stats['distance_to_poc_ticks']:+d}")
+        f"time_in_value_sec_last_30min {inside} of {elapsed} s")
+    flow = "cvd_slope_5min_norm unknown" if slope == NULL else f"cvd_slope_5min_norm {slope / 1000:+.3f}"
+    return (f"{brief.rules['reasoning']}; {value}, {flow}, count_last_30min {brief.crosses_30min}, "
+            f"distance_to_poc_ticks {brief.to_poc_ticks:+d}")
 
 
-def _risk_updates(request: Mapping[str, Any]) -> tuple[StrategyUpdate, ...]:
-    volatile = request["rules"]["label"] == "volatile"
-    if not volatile and _volatile_before(request["last_answers"]):
+def _risk_updates(brief: Brief) -> tuple[StrategyUpdate, ...]:
+    volatile = brief.rules["label"] == "volatile"
+    if not volatile and any(label == "volatile" for label, _ in brief.last_answers):
         return ()  # smaller at once, bigger only when a whole row of answers agrees
     updates = []
-    for name, state in request["strategy_state"].items():
+    for name, state in brief.strategy_state.items():
         configured = state["configured_risk_fraction"]
         if configured is None:
             continue
@@ -145,21 +200,17 @@ def _risk_updates(request: Mapping[str, Any]) -> tuple[StrategyUpdate, ...]:
     return tuple(updates)
 
 
-def _volatile_before(last_answers: Sequence[Mapping[str, Any]]) -> bool:
-    return any(past["regime"] == "volatile" for past in last_answers)
-
-
-def _notes(request: Mapping[str, Any], updates: Sequence[StrategyUpdate]) -> tuple[str, ...]:
-    rules, past = request["rules"], request["last_answers"]
+def _notes(brief: Brief, updates: Sequence[StrategyUpdate]) -> tuple[str, ...]:
+    rules, past = brief.rules, brief.last_answers
     if updates:
         word = "volatile" if rules["label"] == "volatile" else "calm again"
         ratio = rules["range_ratio"]
         seen = "unknown" if ratio is None else f"{ratio:.2f}"
-        return (f"{word} at {request['last_price']}: range_ratio {seen}, risk of {len(updates)} "
+        return (f"{word} at {brief.last_price}: range_ratio {seen}, risk of {len(updates)} "
                 f"strategies now {updates[0].risk_fraction}",)
     if not past or rules["label"] != "trend":
         return ()
-    before, after = past[-1]["direction"], rules["direction"]
+    before, after = past[-1][1], rules["direction"]
     if {before, after} != {"up", "down"}:
         return ()
-    return (f"trend turned from {before} to {after} at {request['last_price']}",)
+    return (f"trend turned from {before} to {after} at {brief.last_price}",)

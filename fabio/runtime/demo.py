@@ -18,12 +18,10 @@ from fabio.features.market import History, MarketFeatures
 from fabio.model.instrument import Instrument
 from fabio.model.session import Session, SessionTable
 from fabio.model.tick import Ticks
+from fabio.runtime.demo_names import FIRST_DATE
 from fabio.settings.load import Settings
 from fabio.settings.places import config_file
 
-DEFAULT_SEED = 7
-FIRST_DATE = dt.date(2026, 6, 1)
-"""Date of the first generated session: a Monday without a holiday near."""
 DAYS_BEHIND, DAYS_AHEAD = 45, 400
 AFTER_FLAT_BY_NS = 60_000_000_000
 """How long a demo day goes on after the time to be flat by."""
@@ -129,10 +127,11 @@ class Demo:
         features.supply(NEED_SESSION, int(self.table.opens_ns[self.first]), 0)
         return features.export_history()
 
-    def day(self, number: int) -> DemoDay:
-        """Generate a day."""
+    def day(self, number: int, mean_ticks: int | None = None) -> DemoDay:
+        """Generate a day; `mean_ticks` as in `synthetic_session`."""
         session = self.session(number)
-        made = synthetic_session(self.instrument, self.table, session.index, self.seed, self._price_at(number))
+        made = synthetic_session(self.instrument, self.table, session.index, self.seed, self._price_at(number),
+                                 mean_ticks)
         end_ns = session.close_ns if session.flat_by_ns is None else min(
             session.flat_by_ns + AFTER_FLAT_BY_NS, session.close_ns)
         times = made.ticks.ts_recv_ns

@@ -5,7 +5,6 @@ back as events. What happens depends on the tape alone, not on how it is cut.
 """
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fabio.engine.machine import Engine
@@ -21,13 +20,14 @@ from fabio.model.view import Wake
 from fabio.regime import rule_model
 
 RULES = "rules"
+REJECTED = int(Wake.REJECTED)
 
 
 class Sink(Protocol):
     """Where steps go."""
 
-    def ticks(self, ticks: Ticks) -> None:
-        """Keep ticks that the machine consumed."""
+    def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
+        """Keep the ticks `[start, stop)` of a batch, which the machine consumed."""
 
     def step(self, step: Step, body: bytes) -> None:
         """Keep a step; `body` is what `step_digest_bytes` gave."""
@@ -73,16 +73,15 @@ class Driver:
             if timer_ns <= next_ns:
                 self.happen(TimerFired(ts_ns=timer_ns))
                 continue
-            rest = ticks.slice(start, count) if start else ticks
-            step = engine.handle(TicksArrived(rest), min(due_ns, timer_ns) - 1)
-            used = rest.slice(0, step.consumed)
-            start += step.consumed
+            step = engine.handle(TicksArrived(ticks, start), min(due_ns, timer_ns) - 1)
+            stop = start + step.consumed
             for sink in self.sinks:
-                sink.ticks(used)
-            good = used.slice(0, step.consumed - 1) if step.wake & Wake.REJECTED else used
-            reports = exchange.on_ticks(good)
+                sink.ticks(ticks, start, stop)
+            reports = exchange.on_ticks(ticks, start, stop - 1 if step.wake & REJECTED else stop)
             self._keep(step)
-            self.reported(reports)
+            for report in reports:
+                self.happen(report)
+            start = stop
 
     def happen(self, event: Event) -> Step:
         """Let one event other than ticks happen, with all that follows from it."""
@@ -119,16 +118,17 @@ class Driver:
         for sink in self.sinks:
             sink.step(step, body)
         for command in step.commands:
-            if not isinstance(command, AskRegime):
+            if type(command) is not AskRegime:
                 self.exchange.submit(command, step.ts_ns)
         for question in step.questions:
             self.ask_rules(question, step)
 
     def ask_rules(self, question: Question, step: Step) -> None:
         """Answer a step's question with the rules."""
-        answer = rule_model.answer(question.request)
+        answer = rule_model.answer(question.brief)
+        exchange = exchange_of(question, answer, step)
         for sink in self.sinks:
-            sink.exchange(exchange_of(question, answer, step))
+            sink.exchange(exchange)
         self.happen(RegimeAnswered(
             ts_ns=step.ts_ns, market=question.market, ask_id=question.ask_id, source=RULES, assessment=answer
         ))
@@ -136,17 +136,12 @@ class Driver:
 
 def exchange_of(question: Question, answer: Assessment, step: Step) -> ModelExchange:
     """Put an answered question into the shape of its record."""
-    request: Mapping[str, Any] = question.request
-    asked = next(
-        command for command in step.commands
-        if isinstance(command, AskRegime) and command.ask_id == question.ask_id
-    )
     return ModelExchange(
         ask_id=question.ask_id,
-        symbol=request["symbol"],
+        symbol=question.symbol,
         ts_ns=step.ts_ns,
         source=RULES,
         request=question.body,
-        response=rule_model.response_json(answer, request),
-        request_hash=asked.request_hash,
+        response=rule_model.response_json(answer, question.brief),
+        request_hash=question.request_hash,
     )

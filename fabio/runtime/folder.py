@@ -14,7 +14,6 @@ from fabio.model.instrument import Instrument
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
 
-
 TAIL_BYTES = 1024 * 1024
 """The end of the exchanges that is searched for the last whole line."""
 
@@ -37,13 +36,13 @@ class FolderSink:
         """Take the next `count` ticks as kept already: they stand on the tape behind the journal's end."""
         self._ticks_held = count
 
-    def ticks(self, ticks: Ticks) -> None:
-        """Keep ticks."""
+    def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
+        """Keep the ticks `[start, stop)` of a batch."""
         if self._ticks_held:
-            held = min(self._ticks_held, len(ticks))
+            held = min(self._ticks_held, stop - start)
             self._ticks_held -= held
-            ticks = ticks.slice(held, len(ticks))
-        self.tape.append(ticks)
+            start += held
+        self.tape.append(ticks, start, stop)
 
     def step(self, step: Step, body: bytes) -> None:
         """Keep a step."""

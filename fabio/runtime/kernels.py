@@ -14,7 +14,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-KERNEL_SOURCES = ("features", "exchange", "regime/cadence.py", "engine/advance.py")
+KERNEL_SOURCES = ("features", "exchange", "regime", "engine/advance.py")
 """Files and folders that hold kernels, and every constant frozen into them."""
 
 

@@ -7,20 +7,18 @@ differs only where the machine, its configuration or the record has changed.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from fabio.adapters.data.errors import ConfigError
 from fabio.adapters.data.instruments import find_instrument
 from fabio.engine.machine import Engine
 from fabio.engine.seams import MarketConfig
-from fabio.journal.reader import read_steps
+from fabio.journal.reader import read_remarks, read_steps
 from fabio.journal.tape import TapeReader
 from fabio.model.event import HistoryLoaded, TicksArrived
 from fabio.model.instrument import Instrument
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
+from fabio.runtime.differences import Difference, compare
 from fabio.runtime.drive import Driver
 from fabio.runtime.history import HistoryMissing, read_history
 from fabio.runtime.wiring import engine_config, instruments_of, sessions_between
@@ -105,6 +103,22 @@ class Recorded:
         names = " and ".join(each.symbol for each in self.instruments)
         return f"{self.folder}: {names}, {self.tape.total:,} recorded ticks"
 
+    def circumstances(self, version: str, settings_hash: str) -> list[str]:
+        """Say in which runs another build or other settings were in force than now."""
+        found = []
+        for remark in read_remarks(self.folder):
+            if remark.kind != "run":
+                continue
+            theirs = str(remark.data.get("version", "?"))
+            if theirs != version:
+                found.append(f"fabio {theirs} recorded from tick {remark.data.get('resumed_at', 0):,} on, "
+                             f"this is {version}")
+            if remark.data.get("settings") != settings_hash:
+                changes = ", ".join(remark.data.get("changes", ())) or "not from the command line"
+                found.append(f"from tick {remark.data.get('resumed_at', 0):,} on other settings were in force than "
+                             f"now ({changes})")
+        return found
+
     def _one(self, position: int) -> Ticks:
         return next(self.tape.read(position, position + 1))
 
@@ -127,29 +141,6 @@ def _instruments(settings: Settings, tape: TapeReader) -> list[Instrument]:
 def empty_machine(settings: Settings, recorded: Recorded) -> Engine:
     """Build a machine in empty state for a folder's markets."""
     return Engine(engine_config(settings, recorded.markets))
-
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """The first place where record and replay part.
-
-    Parameters
-    ----------
-    seq, ts_ns, tape_pos
-        Of the recorded step; of the replayed one where the record has none there.
-    place
-        Path to the value, `facts[0].decision.verdicts[3].value`; `step` where a whole step is
-        missing on one side.
-    recorded, replayed
-        The two values; None where a side has nothing.
-    """
-
-    seq: int
-    ts_ns: int
-    tape_pos: int
-    fact: str
-    place: str
-    recorded: Any
-    replayed: Any
 
 
 class Again:
@@ -202,15 +193,15 @@ class Again:
                 break
             came = self._reach(kept.tape_pos)
             while came is not None and came.tape_pos < kept.tape_pos:
-                yield _compare(kept, came)
+                yield compare(kept, came)
                 came = self._reach(kept.tape_pos)
             if kept.event is not None:
                 if came is not None:
-                    yield _compare(kept, came)
+                    yield compare(kept, came)
                 if isinstance(kept.event, HistoryLoaded):
                     self._recorded.load_history(kept.event, self.engine)
                 came = self.engine.handle(kept.event)
-            yield _compare(kept, came)
+            yield compare(kept, came)
             self.steps += 1
             self.facts += len(kept.facts)
         while until_pos is not None and self._reach(until_pos) is not None:
@@ -228,65 +219,3 @@ class Again:
             if step.seq:
                 return step
         return None
-
-
-def _compare(kept: Step, came: Step | None) -> Difference | None:
-    if came is None:
-        return _missing(kept, kept, _words(kept), None)
-    if came.tape_pos != kept.tape_pos or (came.event is None) != (kept.event is None):
-        return _missing(kept, came, None, _words(came))
-    for name in ("facts", "commands"):
-        found = _first_difference(getattr(kept, name), getattr(came, name), name)
-        if found is not None:
-            place, ours, theirs = found
-            return Difference(
-                seq=kept.seq, ts_ns=kept.ts_ns, tape_pos=kept.tape_pos, fact=_fact_at(kept, came, place),
-                place=place, recorded=ours, replayed=theirs,
-            )
-    return None
-
-
-def _missing(kept: Step, first: Step, recorded: Any, replayed: Any) -> Difference:
-    name = type((*first.facts, *first.commands, first.event)[0]).__name__
-    return Difference(seq=kept.seq, ts_ns=first.ts_ns, tape_pos=first.tape_pos, fact=name, place="step",
-                      recorded=recorded, replayed=replayed)
-
-
-def _first_difference(ours: Any, theirs: Any, place: str) -> tuple[str, Any, Any] | None:
-    if ours == theirs:
-        return None
-    if isinstance(ours, msgspec.Struct) and type(ours) is type(theirs):
-        for name in ours.__struct_fields__:
-            found = _first_difference(getattr(ours, name), getattr(theirs, name), f"{place}.{name}")
-            if found is not None:
-                return found
-    if isinstance(ours, tuple) and isinstance(theirs, tuple):
-        for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
-            found = _first_difference(one, other, f"{place}[{index}]")
-            if found is not None:
-                return found
-        index = min(len(ours), len(theirs))
-        return (f"{place}[{index}]", _item(ours, index), _item(theirs, index))
-    return place, _plain(ours), _plain(theirs)
-
-
-def _item(items: tuple[Any, ...], index: int) -> Any:
-    return _plain(items[index]) if index < len(items) else None
-
-
-def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value, enc_hook=str)
-
-
-def _fact_at(kept: Step, came: Step, place: str) -> str:
-    name, _, rest = place.partition("[")
-    index = int(rest.partition("]")[0])
-    for step in (kept, came):
-        items = getattr(step, name)
-        if index < len(items):
-            return type(items[index]).__name__
-    return name
-
-
-def _words(step: Step) -> list[str]:
-    return [type(each).__name__ for each in (*step.facts, *step.commands)]

@@ -27,7 +27,6 @@ from fabio.model.event import (
 )
 from fabio.model.order import DONE_STATES
 from fabio.model.step import Question, Step
-from fabio.model.tick import Ticks
 from fabio.runtime.drive import Driver, exchange_of
 from fabio.runtime.folder import FolderSink, ask_number
 from fabio.runtime.history import read_history
@@ -209,9 +208,10 @@ class _Fold:
             held = 0 if market.position is None else market.position.size_steps
             there = driver.exchange.held_steps(index)
             if held != there:
+                symbol = driver.engine.markets[index].instrument.symbol
                 raise RecoveryFailed(
-                    f"the journal of {self._folder} holds {held} steps of {driver.engine.markets[index].instrument.symbol}"
-                    f", the paper exchange {there}: a person has to look; another --logs begins anew"
+                    f"the journal of {self._folder} holds {held} steps of {symbol}, the paper exchange {there}: "
+                    "a person has to look; another --logs begins anew"
                 )
 
 
@@ -227,6 +227,3 @@ def _with_next(steps: Iterator[Step]) -> Iterator[tuple[Step, Step | None]]:
         following = next(steps, None)
         yield before, following
         before = following
-
-
-

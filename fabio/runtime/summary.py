@@ -44,7 +44,7 @@ class Summary:
         self._label_since: dict[int, tuple[str, int]] = {}  # market -> label in force, since
         self._label_ns: Counter[str] = Counter()
 
-    def ticks(self, ticks: Ticks) -> None:
+    def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
         """Nothing to count."""
 
     def exchange(self, exchange: ModelExchange) -> None:

@@ -101,8 +101,8 @@ class Kept:
         self.exchanges: list[ModelExchange] = []
         self.tick_count = 0
 
-    def ticks(self, ticks: Ticks) -> None:
-        self.tick_count += len(ticks)
+    def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
+        self.tick_count += stop - start
 
     def step(self, step: Step, body: bytes) -> None:
         self.steps.append(step)

@@ -1,0 +1,191 @@
+"""`fabio run`: the agent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fabio.cli.options import DEFAULT_LOGS, ConfigOption, LogsOption, SetOption, SymbolOption, WithoutOption
+
+if TYPE_CHECKING:
+    from fabio.cli.plain import Plain
+    from fabio.runtime.start import Ready, RunPlan
+    from fabio.settings.load import Settings
+
+ModeOption = Annotated[
+    str | None, typer.Option("--mode", metavar="MODE", help="test (paper money; `paper` is the same) or live.")
+]
+FeedOption = Annotated[
+    str, typer.Option("--feed", metavar="FEED", help="demo (a synthetic session), topstepx, or a tape's FILE.")
+]
+SpeedOption = Annotated[
+    str | None, typer.Option("--speed", metavar="N|max", help="Exchange seconds per second; default: a demo's "
+                             "regular hours in 40 s, a FILE at max.")
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="MODEL", help="Who infers the regime: rules or openai.")
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="Of the synthetic market.")]
+UntilOption = Annotated[
+    str, typer.Option("--until", metavar="TIME", help="Stop at HH:MM of the exchange, or at an ISO time.")
+]
+
+
+def run(
+    mode: ModeOption = None,
+    feed: FeedOption = "demo",
+    symbol: SymbolOption = None,
+    speed: SpeedOption = None,
+    model: ModelOption = None,
+    seed: SeedOption = None,
+    until: UntilOption = "",
+    set_: SetOption = None,
+    without: WithoutOption = None,
+    logs: LogsOption = DEFAULT_LOGS,
+    config: ConfigOption = None,
+) -> None:
+    """Run the agent: on a synthetic session with paper money, unless told otherwise.
+
+    Nothing is needed for it: no key, no network, no configuration. A second run in the same
+    folder goes on where the first one stopped, with the next session if that one is over.
+    """
+    from fabio.cli.announce import first_line, symbol_is_certain
+    from fabio.cli.output import compiled_kernels, say
+
+    factor = _speed(speed)
+    _check_mode(mode or "test")
+    _check_model(model)
+    _check_feed(feed)
+    if until:
+        from zoneinfo import ZoneInfo
+
+        from fabio.runtime.until import until_ns
+
+        until_ns(until, ZoneInfo("UTC"), 0)  # only to refuse what is no time at once
+    certain = symbol is not None or symbol_is_certain(config)
+    if certain:
+        first_line(logs, feed, symbol, seed, factor)
+    with compiled_kernels() as cold:
+        from fabio.runtime.start import RunPlan, warm_up
+        from fabio.settings.load import load
+
+        settings = load(config=config, overrides=set_ or (), without=without or ())
+        _check_mode(mode or settings.agent.mode)
+        if model is None and settings.openai.api_key is not None:
+            say("OPENAI_API_KEY is set, but asking a model is not in this version yet: the rules answer")
+        if not certain:
+            first_line(logs, feed, settings.agent.symbol, seed, factor)
+        for warning in settings.warnings:
+            say(warning)
+        if cold:
+            warm_up(settings)
+    changes = (*(set_ or ()), *(f"without {guard}" for guard in without or ()))
+    _run(RunPlan(logs=logs, feed=feed, symbol=symbol, seed=seed, speed=factor, until=until, changes=changes), settings)
+
+
+def _run(plan: "RunPlan", settings: "Settings") -> None:
+    import asyncio
+
+    from fabio.cli.output import is_terminal
+    from fabio.cli.plain import Plain, log_to
+    from fabio.cli.summary import print_end
+    from fabio.runtime.start import prepare
+
+    watched = is_terminal()
+    plain = Plain(printing=not watched)
+    with log_to(plan.logs / "agent.log"), _writable(plan.logs):
+        ready = prepare(plan, settings, plain.say)
+        agent = ready.agent
+        try:
+            _tell_start(ready, plain)
+            plain.on_gone = lambda: agent.stop_soon("nobody reads the output any more")
+            if plain.is_gone:
+                plain.on_gone()
+            watchers = {}
+            if watched:
+                from fabio.cli.panel import Panel
+
+                panel = Panel(agent, ready.board, ready.zone)
+                watchers["panel"] = panel.watch
+                agent.leave = panel.close
+            asyncio.run(agent.run(watchers))
+        finally:
+            ready.close()
+    if not plain.is_gone:
+        print_end(ready, plan)
+
+
+@contextmanager
+def _writable(logs: Path) -> Iterator[None]:
+    """Turn what the system says of the folder inside this block into a sentence."""
+    from fabio.cli.failures import Failed
+
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or (error.filename is None and error.strerror is None):
+            raise
+        raise Failed(f"{logs} cannot be used for records: {error.filename or ''} {error.strerror}; "
+                     "free some space, or name another folder with --logs") from None
+
+
+def _tell_start(ready: "Ready", plain: "Plain") -> None:
+    for words in ready.words:
+        plain.say(words)
+    recovered = ready.recovered
+    if recovered.steps:
+        state = ready.driver.engine.state
+        plain.say(
+            f"resumed after {recovered.ticks:,} ticks and {recovered.steps:,} steps of the journal; balance "
+            f"{state.account.balance:,.2f} USD, {len(state.notes)} notes, "
+            f"{sum(each.trades for each in state.performance.values())} trades on record"
+        )
+    plain.say(f"{ready.agent.feed.name}: times are {ready.zone.key}; records in {ready.agent.folder}")
+
+
+def _speed(text: str | None) -> float | None:
+    from fabio.cli.failures import BadUsage
+
+    if text is None:
+        return None
+    if text.lower() == "max":
+        return float("inf")
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise BadUsage(f"--speed {text!r} is neither a number above 0 nor max")
+    return factor
+
+
+def _check_feed(feed: str) -> None:
+    from fabio.cli.failures import Unready
+
+    if feed == "topstepx":
+        raise Unready("--feed topstepx needs the venue's client, which this version does not have yet: "
+                      "use --feed demo or --feed FILE")
+    if feed != "demo" and not Path(feed).exists():
+        near = "; did you mean demo?" if feed.lower().startswith("dem") else ""
+        raise Unready(f"--feed {feed!r} is neither demo, topstepx nor a file that is here{near}")
+
+
+def _check_mode(mode: str) -> None:
+    from fabio.cli.failures import BadUsage, Refused
+
+    if mode.lower() == "live":
+        raise Refused("live mode comes with the venue's client, which this version does not have: "
+                      "nothing was sent. --mode test trades on paper")
+    if mode.lower() not in ("test", "paper"):
+        raise BadUsage(f"--mode {mode!r} is neither test (paper) nor live")
+
+
+def _check_model(model: str | None) -> None:
+    from fabio.cli.failures import BadUsage, Unready
+
+    if model == "openai":
+        raise Unready("--model openai is not in this version: the rules answer (--model rules)")
+    if model not in (None, "rules"):
+        raise BadUsage(f"--model {model!r} is neither rules nor openai")

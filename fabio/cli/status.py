@@ -1,0 +1,85 @@
+"""`fabio status`: what an agent is doing, or when it was last seen."""
+
+import time
+from typing import Any
+
+import typer
+
+from fabio.cli.options import DEFAULT_LOGS, JsonOption, LogsOption
+
+LATE_S = 5.0
+"""A heartbeat older than this is told as late: one comes every second."""
+
+
+def status(logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
+    """Show what the agent in a folder does; a stopped one is shown as stopped."""
+    from fabio.cli.failures import NotFound
+    from fabio.cli.output import print_json
+    from fabio.journal.world import is_running, read_status
+
+    found, running = read_status(logs), is_running(logs)
+    if found is None:
+        if running:
+            raise NotFound(f"an agent starts in {logs} and has not said anything yet")
+        raise NotFound(f"no agent runs in {logs}, and none ever did: `fabio run --logs {logs}` starts one")
+    answer = {**found, **liveness(found, running, time.time_ns())}
+    if json:
+        print_json(answer)
+        return
+    for line in lines(answer):
+        typer.echo(line)
+
+
+def liveness(found: dict[str, Any], running: bool, now_ns: int) -> dict[str, Any]:
+    """Say whether what the file tells still goes on.
+
+    Parameters
+    ----------
+    running
+        Whether an agent holds the folder now.
+    now_ns
+        Wall clock.
+
+    Examples
+    --------
+    >>> liveness({"state": "running", "ts_ns": 0}, False, 7_000_000_000)
+    {'running': False, 'state': 'stopped', 'heartbeat_age_s': 7.0}
+    """
+    age_s = (now_ns - found["ts_ns"]) / 1e9
+    state = "stopped" if not running else "running" if age_s <= LATE_S else "late"
+    return {"running": running, "state": state, "heartbeat_age_s": round(age_s, 3)}
+
+
+def lines(answer: dict[str, Any]) -> list[str]:
+    """Write a status for people."""
+    age = answer["heartbeat_age_s"]
+    if answer["state"] == "running":
+        head = f"running (process {answer['pid']}), {answer['progress']:.0%} of the feed"
+    elif answer["state"] == "late":
+        head = f"process {answer['pid']} holds the folder, its heartbeat is {age:.0f} s old: it starts, or it hangs"
+    else:
+        why = "its feed had ended" if answer["finished"] else answer["stopping"] or "it was killed"
+        head = f"stopped {age:.0f} s ago ({why}); as of then:"
+    account, regime, position = answer["account"], answer["regime"], answer["position"]
+    label = "not asked yet" if regime is None else (
+        regime["label"] + ("" if regime["direction"] == "none" else f" {regime['direction']}")
+        + f", confidence {regime['confidence']:.2f}")
+    held = "flat" if position is None else (
+        f"{position['side']} {position['size']} at {position['entry_price']:,.2f}, stop {position['stop_price']}, "
+        f"target {position['target_price']}, open {position['open_pnl']:+,.2f} USD")
+    found = [
+        head,
+        f"{answer['symbol']} {answer['price']} at {answer['tick_ts']}, session {answer['session'] or '-'}, "
+        f"feed {answer['feed']}, mode {answer['mode']}",
+        f"regime    {label}",
+        f"position  {held}",
+        f"account   {account['balance']:,.2f} USD, day {account['day_pnl']:+,.2f}, "
+        f"{account['room']:,.2f} above the loss floor",
+    ]
+    if account["halted"]:
+        found.append(f"HALTED    {account['halted']}")
+    for name, each in answer["strategies"].items():
+        record = each["record"]
+        found.append(f"strategy  {name}: {'on' if each['enabled'] else 'off'}, risk {each['risk_fraction']:.2%}, "
+                     f"{record['trades']} trades, {record['wins']} won, {record['net_pnl']:+,.2f} USD")
+    return found

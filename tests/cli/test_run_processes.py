@@ -1,0 +1,143 @@
+"""Real processes: the first run as a newcomer sees it, Ctrl-C, and kill -9."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from fabio.adapters.data.synthetic import synthetic_session
+from fabio.journal.lines import step_digest_bytes
+from fabio.journal.reader import read_steps, verify
+from fabio.model.tick import SIDE_LETTERS
+from fabio.runtime.wiring import instrument_of, sessions_between
+from fabio.settings.load import load
+
+LIMIT_S = 120
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A newcomer's: no key, no settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FABIO_", "OPENAI", "TOPSTEP"))}
+    return {**kept, "NO_COLOR": "1", "COLUMNS": "200"}
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "fabio", *arguments], cwd=folder, env=environment(folder), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=LIMIT_S)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = load(environment={}, directory=Path("/"))
+    instrument = instrument_of(settings, "MNQ")
+    day_ns = 1_780_488_000_000_000_000
+    table = sessions_between(settings, instrument, day_ns, day_ns)
+    ticks = synthetic_session(instrument, table, table.index_at(day_ns), 7, 100_000, 30_000).ticks
+    path = tmp_path_factory.mktemp("tapes") / "mnq.csv"
+    rows = (ticks.row(index) for index in range(len(ticks)))
+    path.write_text("ts_event,price,size,side\n" + "".join(
+        f"{row.ts_event_ns},{row.price_ticks / 4},{row.size_steps},{SIDE_LETTERS[row.side]}\n" for row in rows))
+    return path
+
+
+def bodies(folder: Path) -> Iterator[bytes]:
+    for step in read_steps(folder):
+        yield step_digest_bytes(step)
+
+
+def test_the_first_run_shows_trades_refusals_and_what_to_try_next(tmp_path: Path) -> None:
+    code, out, err = ended(start(tmp_path, "run", "--speed", "max"))
+    assert code == 0, err
+    lines = out.splitlines()
+    for word in ("synthetic", "seed", "2026-06-01", "MNQ", "paper money"):
+        assert word in lines[0]
+    assert "\x1b" not in out
+    assert sum(" trade  " in line for line in lines) >= 3
+    refusing = set(re.findall(r"(\w+) \(", " ".join(line.partition("refused by")[2] for line in lines)))
+    assert len(refusing) >= 3
+    assert len({line.split()[-4] for line in lines if " regime  " in line}) >= 3
+    first = orjson.loads((tmp_path / "logs" / "decisions.jsonl").read_bytes().splitlines()[0])
+    assert first["verdicts"]
+    log = (tmp_path / "logs" / "agent.log").read_text()
+    told = [line for line in lines if " decision  " in line]
+    assert all(line in log for line in told)
+    commands = [line.split("  ")[1] for line in lines[lines.index("Try next:") + 1:]]
+    assert len(commands) >= 3
+    for command in commands:
+        if not command.endswith("fabio run"):
+            words = [sys.executable, *shlex.split(command)[1:]]
+            done = subprocess.run(words, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True,
+                                  timeout=LIMIT_S, check=False)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout
+    status = orjson.loads(subprocess.run(
+        [sys.executable, "-m", "fabio", "status", "--json"], cwd=tmp_path, env=environment(tmp_path),
+        capture_output=True, timeout=LIMIT_S, check=True).stdout)
+    assert (status["state"], status["running"], status["finished"]) == ("stopped", False, True)
+
+
+def test_ctrl_c_flattens_sums_up_and_exits_with_0(tmp_path: Path) -> None:
+    process = start(tmp_path, "run")
+    assert process.stdout is not None
+    while " decision " not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    code, out, err = ended(process)
+    assert code == 0, err
+    assert "stopped: Ctrl-C" in out
+    assert "Try next:" in out
+    assert verify(tmp_path / "logs").code == 0
+
+
+def test_a_killed_process_goes_on_as_if_nothing_had_been(tmp_path: Path, tape: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    feed = ("run", "--feed", str(tape), "--symbol", "MNQ")
+    code, _, err = ended(start(tmp_path, *feed, "--logs", str(whole)))
+    assert code == 0, err
+    kills = 0
+    # each process lives for a while at 20,000 times the clock, until one of them reaches the end
+    for seconds in (1.6, 0.3, 0.9):
+        process = start(tmp_path, *feed, "--logs", str(cut), "--speed", "20000")
+        assert process.stdout is not None
+        while process.poll() is None and "records in" not in process.stdout.readline():
+            pass
+        time.sleep(seconds)
+        process.kill()
+        ended(process)
+        kills += process.returncode == -signal.SIGKILL
+    assert kills == 3
+    code, out, err = ended(start(tmp_path, *feed, "--logs", str(cut)))
+    assert code == 0, err
+    assert "resumed after" in out
+    assert list(bodies(cut)) == list(bodies(whole))
+    assert verify(cut).code == 0
+    for name in ("decisions.jsonl", "llm_exchanges.jsonl"):
+        assert (cut / name).read_bytes() == (whole / name).read_bytes()
+    code, out, err = ended(start(tmp_path, *feed, "--logs", str(cut)))
+    assert (code, "is done" in out) == (0, True)
+
+
+def test_a_reader_that_goes_away_ends_the_run_in_order(tmp_path: Path) -> None:
+    process = start(tmp_path, "run", "--speed", "300")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=LIMIT_S) == 0
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
