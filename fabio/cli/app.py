@@ -4,6 +4,7 @@ A verb's file imports at its top only what its parameters need; the machine, num
 calendars are imported when the verb runs, so that `--help` is quick.
 """
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -76,6 +77,9 @@ app.add_typer(config.app, name="config")
 
 def run() -> int:
     """Run one command and give its exit code; a user's mistake shows a message, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our letters shows question marks
     try:
         app(standalone_mode=True)
     except SystemExit as ended:

@@ -7,7 +7,8 @@ import typer
 
 LogsOption = Annotated[Path, typer.Option("--logs", metavar="DIR", help="Folder of records.")]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="DIR", help="Folder of configuration; default ./config, else the shipped one.")
+    Path | None,
+    typer.Option("--config", metavar="DIR", help="Folder of configuration; default ./config, else the shipped one."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Data on stdout as JSON, words on stderr.")]
 SetOption = Annotated[

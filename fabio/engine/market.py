@@ -38,8 +38,8 @@ from fabio.model.stats import BigPrint, MarketStats
 from fabio.model.view import Wake
 from fabio.model.zone import Zone
 from fabio.regime.cadence import BANDS, zone_rows
-from fabio.regime.reading import Readings, RegimeSettings, read_market, session_age_s
 from fabio.regime.numbers import hours_of
+from fabio.regime.reading import Readings, RegimeSettings, read_market, session_age_s
 from fabio.regime.request import MarketPicture, OwnRecord, QuestionWriter
 from fabio.regime.rule_model import Brief
 from fabio.regime.zones import ZoneSettings, default_zones

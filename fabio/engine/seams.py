@@ -1,12 +1,11 @@
 """What the engine asks of its parts. They match by shape and inherit nothing."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from fabio.model.instrument import Instrument
-from fabio.model.order import Order
 from fabio.model.regime import Assessment
 from fabio.model.session import SessionTable
 from fabio.model.signal import Signal, Verdict, Wish
@@ -25,8 +24,13 @@ class StrategyPart(Protocol):
     def propose(self, view: View) -> Wish | None:
         """Wish, or not."""
 
+
+@runtime_checkable
+class Explains(Protocol):
+    """A strategy that can say what it looked at; one that cannot is asked nothing."""
+
     def conditions(self, view: View) -> tuple[Condition, ...]:
-        """Say what was looked at, for people."""
+        """Give name, whether it holds, value and threshold of each condition."""
 
 
 class GuardPart(Protocol):
@@ -76,8 +80,3 @@ class OrderPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     limit_good_for_s: float = 120.0
 
-
-__all__ = [
-    "Condition", "GuardPart", "MarketConfig", "NamedGuard", "NamedStrategy", "Order", "OrderPolicy",
-    "RegimeModel", "StrategyPart",
-]

@@ -6,6 +6,7 @@ So the folder is chosen here, before numba is imported, and where none can be wr
 kernels are compiled anew each time, said so by `doctor`.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -76,10 +77,8 @@ def _candidates() -> list[Path]:
     home = os.environ.get("XDG_CACHE_HOME")
     if home:
         folders.append(Path(home) / "fabio")
-    try:
+    with contextlib.suppress(RuntimeError):  # no home at all
         folders.append(Path.home() / ".cache" / "fabio")
-    except RuntimeError:  # no home at all
-        pass
     user = getattr(os, "getuid", lambda: "user")()
     folders.append(Path(tempfile.gettempdir()) / f"fabio-{user}")
     return folders

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from fabio.engine.machine import Engine
-from fabio.engine.seams import Condition, NamedStrategy, StrategyPart
+from fabio.engine.seams import Condition, Explains, NamedStrategy, StrategyPart
 from fabio.journal.times import iso
 from fabio.journal.units import Units
 from fabio.model.signal import Wish
@@ -17,6 +17,9 @@ from fabio.runtime.recorded import Again, Recorded
 from fabio.runtime.story import Record, Story
 from fabio.runtime.wiring import engine_config
 from fabio.settings.load import Settings
+
+CANNOT_SAY: Condition = ("cannot_say", None, None, None)
+"""Stands for the conditions of a strategy that has no `conditions`."""
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -39,11 +42,12 @@ class _Watched:
     def propose(self, view: View) -> Wish | None:
         wish = self._part.propose(view)
         if view.now_ns <= self._until_ns:
-            self.looks[view.market] = _Look(view.now_ns, self._part.conditions(view), wish is not None)
+            self.looks[view.market] = _Look(view.now_ns, self.conditions(view), wish is not None)
         return wish
 
     def conditions(self, view: View) -> tuple[Condition, ...]:
-        return self._part.conditions(view)
+        part = self._part
+        return part.conditions(view) if isinstance(part, Explains) else (CANNOT_SAY,)
 
 
 def watch(settings: Settings, folder: Path, moment: Moment, ask: Record | None, story: Story) -> Record:

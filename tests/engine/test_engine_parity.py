@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def digest(symbols: tuple[str, ...], cuts: Sequence[int]) -> str:
     ticks = Ticks.merge(days)
     drive, summary = make_driver(config)
     edges = [0, *sorted(cut for cut in cuts if 0 < cut < len(ticks)), len(ticks)]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         drive.feed(ticks.slice(start, stop))
     assert summary.model_calls > 100  # the day is not an empty one
     return drive.digest

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from engine_worlds import FLAT_BY, HOUR, MINUTE, OPEN, SECOND, Scripted, config, driver, enter_once, ticks
 
@@ -198,7 +199,7 @@ def test_the_same_fill_reported_twice_counts_once() -> None:
 
 
 def test_a_fill_of_no_known_order_halts_instead_of_being_guessed_at() -> None:
-    drive, kept = driver(config(quiet()))
+    drive, _ = driver(config(quiet()))
     drive.feed(ticks((0, 1000)))
     fill = Fill(id="X-F1", order_id="X", leg="entry", market=0, side=1, size_steps=1, price_ticks=1000,
                 fees=Decimal(0), ts_ns=NOW)
@@ -249,7 +250,7 @@ def test_every_question_leaves_one_exchange_in_its_final_shape() -> None:
     drive, kept = driver(config(quiet()))
     drive.feed(ticks((0, 1000), (31, 1001), (62, 1002)))
     assert len(kept.exchanges) == len(kept.facts(facts.RegimeAsked)) >= 2
-    response = kept.exchanges[-1].response
+    response = msgspec.json.decode(kept.exchanges[-1].response)
     assert {"market_assessment", "strategy_updates", "importance_zones", "notes_to_future_self"} <= set(response)
 
 
