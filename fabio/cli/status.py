@@ -12,8 +12,8 @@ LATE_S = 5.0
 
 
 def status(logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
-    """Show what the agent in a folder does; a stopped one is shown as stopped."""
-    from fabio.cli.failures import NotFound
+    """Show what the agent in a folder does; a stopped one is shown as stopped, with exit code 4."""
+    from fabio.cli.failures import NOT_FOUND, NotFound
     from fabio.cli.output import print_json
     from fabio.journal.world import is_running, read_status
 
@@ -25,9 +25,11 @@ def status(logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
     answer = {**found, **liveness(found, running, time.time_ns())}
     if json:
         print_json(answer)
-        return
-    for line in lines(answer):
-        typer.echo(line)
+    else:
+        for line in lines(answer):
+            typer.echo(line)
+    if not running:
+        raise typer.Exit(NOT_FOUND)
 
 
 def liveness(found: dict[str, Any], running: bool, now_ns: int) -> dict[str, Any]:

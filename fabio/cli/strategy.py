@@ -26,8 +26,16 @@ def list_(logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, json: Js
         return
     from fabio.cli.rows import print_rows
 
-    columns = ["name", "enabled", "risk_fraction", "min_rr", "trades", "win_rate", "net_pnl", "average_rr"]
-    print_rows(columns, [tuple(row[name] for name in columns) for row in rows])
+    print_rows(["strategy", "", "risk", "least R:R", "trades", "won", "net USD", "mean R"], [(
+        row["name"],
+        "on" if row["enabled"] else "off",
+        f"{row['risk_fraction']:.2%}",
+        row["min_rr"],
+        row["trades"],
+        "-" if row["win_rate"] is None else f"{row['win_rate']:.0%}",
+        f"{row['net_pnl']:+,.2f}",
+        "-" if row["average_rr"] is None else f"{row['average_rr']:+.2f}",
+    ) for row in rows])
 
 
 @app.command("show", epilog="Example:  fabio strategy show trend_continuation")

@@ -1,0 +1,156 @@
+"""What the rules answer."""
+
+import msgspec
+import orjson
+import pytest
+from questions import RANGE_BARS, STATES, TREND_BARS, WILD_BARS, features, write
+from views import NS, make_regime, make_stats
+
+from fabio.features.layout import NULL
+from fabio.model.strategy import StrategyState, StrategyUpdate
+from fabio.regime.playbook import PlaybookSettings
+from fabio.regime.reading import RegimeSettings, read_market, session_age_s
+from fabio.regime.rule_model import answer, brief_of, chosen_model, response_json
+from fabio.regime.zones import default_zones
+
+
+def brief(bars=RANGE_BARS, changes=None, **record):
+    """A question's brief, with some of its numbers changed."""
+    return msgspec.structs.replace(write(bars=bars, **record)[1], **(changes or {}))
+
+
+def test_the_rules_answer_with_their_label_and_name_statistics():
+    assessment = answer(brief(changes={"cvd_slope_5min_norm_thousandths": 250, "to_poc_ticks": -7}))
+    assert assessment.regime == "range"
+    for name in ("range_ratio", "time_in_value_sec_last_30min", "cvd_slope_5min_norm +0.250",
+                 "count_last_30min", "distance_to_poc_ticks -7"):
+        assert name in assessment.reasoning
+    assert (assessment.strategy_updates, assessment.zones, assessment.notes) == ((), (), ())
+
+
+def test_the_rules_answer_a_recorded_question_the_same():
+    body, asked = write(last_answers=[make_regime(label="trend", direction="down")])
+    assert answer(brief_of(orjson.loads(body))) == answer(asked)
+
+
+@pytest.mark.parametrize(("above", "below", "where"), [
+    (1, 201, "above_value"), (-201, -1, "below_value"), (0, 200, "in_value"),
+])
+def test_the_location_is_read_from_the_distances(above, below, where):
+    assessment = answer(brief(changes={"to_vah_ticks": above, "to_val_ticks": below, "poc_side": -1}))
+    assert (assessment.location_vs_value, assessment.location_vs_poc) == (where, "below_poc")
+
+
+def test_what_is_unknown_is_said():
+    none = {"in_value_30min_s": 0, "above_value_30min_s": 0, "below_value_30min_s": 0,
+            "cvd_slope_5min_norm_thousandths": NULL}
+    reasoning = answer(brief(changes=none)).reasoning
+    assert "no time booked" in reasoning
+    assert "cvd_slope_5min_norm unknown" in reasoning
+
+
+@pytest.mark.parametrize(("label", "state", "model"), [
+    ("trend", "balanced", "none"), ("trend", "transition", "trend_continuation"),
+    ("chop", "balanced", "mean_reversion"), ("volatile", "balanced", "none"),
+    ("unclear", "balanced", "mean_reversion"), ("unclear", "transition", "none"),
+])
+def test_the_model_chosen_fits_regime_and_state(label, state, model):
+    assert chosen_model(label, state) == model
+
+
+def test_a_volatile_market_halves_the_risk_once_and_notes_it():
+    assessment = answer(brief(WILD_BARS))
+    assert assessment.regime == "volatile"
+    assert {(update.name, update.risk_fraction) for update in assessment.strategy_updates} == {
+        ("mean_reversion", 0.0025), ("trend_continuation", 0.0025)}
+    assert len(assessment.notes) == 1
+    halved = {name: StrategyState(risk_fraction=0.0025) for name in STATES}
+    again = answer(brief(WILD_BARS, states=halved))
+    assert again.strategy_updates == ()
+    assert again.notes == ()
+
+
+def test_the_risk_is_given_back_only_when_no_shown_answer_was_volatile():
+    halved = {name: StrategyState(risk_fraction=0.0025) for name in STATES}
+    just = brief(states=halved, last_answers=[make_regime(label="volatile"), make_regime()])
+    assert answer(just).strategy_updates == ()
+    calm = answer(brief(states=halved, last_answers=[make_regime()] * 3))
+    assert {update.risk_fraction for update in calm.strategy_updates} == {0.005}
+    assert "calm again" in calm.notes[0]
+
+
+def test_a_lower_risk_set_by_somebody_else_is_left_alone():
+    lower = {name: StrategyState(risk_fraction=0.001) for name in STATES}
+    assert answer(brief(states=lower)).strategy_updates == ()
+    assert answer(brief(WILD_BARS, states=lower)).strategy_updates == ()
+
+
+def test_risk_never_leaves_its_bounds_and_unknown_configuration_changes_nothing():
+    greedy = {"mean_reversion": StrategyState(risk_fraction=0.5)}
+    (update,) = answer(brief(WILD_BARS, states=greedy, configured=greedy)).strategy_updates
+    assert update.risk_fraction == 0.005
+    assert answer(brief(WILD_BARS, configured={})).strategy_updates == ()
+
+
+def test_a_trend_that_turns_is_noted():
+    past = make_regime(label="trend", direction="down")
+    assert "from down to up" in answer(brief(TREND_BARS, last_answers=[past])).notes[0]
+    same = make_regime(label="trend", direction="up")
+    assert answer(brief(TREND_BARS, last_answers=[same])).notes == ()
+    assert answer(brief(last_answers=[past])).notes == ()
+
+
+def test_the_response_has_the_records_shape():
+    asked = brief(WILD_BARS)
+    response = orjson.loads(response_json(answer(asked), asked))
+    assert list(response) == ["market_assessment", "trade_decisions", "strategy_updates", "importance_zones",
+                              "notes_to_future_self"]
+    assert list(response["market_assessment"]) == [
+        "market_state", "regime", "direction", "location_vs_value", "location_vs_poc", "chosen_model", "confidence",
+        "reasoning"]
+    assert response["market_assessment"]["regime"] == "volatile"
+    assert response["strategy_updates"]["active_strategies"] == ["mean_reversion"]
+    tweak = response["strategy_updates"]["strategy_tweaks"][0]
+    assert tweak["name"] == "mean_reversion"
+    assert tweak["changes"] == {"risk_fraction": 0.0025}
+
+
+def test_an_update_that_switches_a_strategy_shows_in_the_active_ones():
+    asked = brief()
+    switched = msgspec.structs.replace(
+        answer(asked), zones=default_zones(make_stats())[:1],
+        strategy_updates=(StrategyUpdate(name="trend_continuation", reason="r", enabled=True),),
+    )
+    response = orjson.loads(response_json(switched, asked))
+    assert response["strategy_updates"]["active_strategies"] == ["mean_reversion", "trend_continuation"]
+    assert response["importance_zones"][0]["name"] == "poc"
+
+
+def test_the_classifier_in_force_gives_the_label_and_the_other_is_not_asked():
+    stats = make_stats(range_percentile=0.1, crosses_30min=40, cvd_slope_5min_norm=0.0)
+    settings = RegimeSettings(classifier="playbook")
+    readings = read_market(stats, RANGE_BARS, 1_200.0, 40_000.0, settings)
+    assert (readings.label, readings.direction, readings.rules.label) == ("chop", "none", "range")
+    assert readings.playbook is not None
+    assert readings.confidence == readings.playbook.confidence
+    assert readings.told["playbook"]["chop"] == 1.0
+    assert "chop 1.00" in readings.reasoning
+    unknown = read_market(make_stats(), RANGE_BARS, None, 10.0, settings)
+    assert "trend unknown" in unknown.reasoning
+    assert read_market(stats, RANGE_BARS, 1_200.0, 40_000.0).playbook is None
+    assert write(features(), settings=settings)[1].rules["classifier"] == "playbook"
+
+
+def test_the_playbooks_thresholds_are_the_presets_unless_given():
+    assert RegimeSettings(preset="seed").thresholds.far_ticks == 20
+    assert RegimeSettings(preset="seed", playbook=PlaybookSettings()).thresholds.far_ticks is None
+
+
+@pytest.mark.parametrize(("field", "value"), [("classifier", "dice"), ("preset", "mine")])
+def test_a_word_that_is_no_choice_is_refused(field, value):
+    with pytest.raises(ValueError, match=field):
+        RegimeSettings(**{field: value})
+
+
+def test_the_sessions_age_is_the_time_booked_against_value():
+    assert session_age_s(make_stats(in_value_ns=10 * NS, above_value_ns=5 * NS, below_value_ns=NS)) == 16.0
