@@ -33,6 +33,8 @@ from fabio.features.market import MarketFeatures
 from fabio.model.tick import Ticks
 from fabio.regime.cadence import CadenceSettings, intervals_ns
 
+TRADES_AT_FIRST = 1 << 17
+"""Trades held per market, 16 bytes each: half an hour of a very busy day, so that they seldom have to grow."""
 FAR = 1 << 62
 LONG_AGO_NS = -(1 << 62)
 
@@ -44,7 +46,7 @@ class Loop:
         self, markets: Sequence[MarketConfig], assumptions: Assumptions, cadence: CadenceSettings,
         wanted: int,
     ) -> None:
-        self._arrays = MarketArrays(len(markets))
+        self._arrays = MarketArrays(len(markets), trade_capacity=TRADES_AT_FIRST)
         self.features = [
             MarketFeatures(market.instrument, market.table, self._arrays, place)
             for place, market in enumerate(markets)

@@ -48,16 +48,19 @@ if TYPE_CHECKING:
     from fabio.engine.machine import EngineConfig
 
 BARS_SHOWN = 32
+NODES_FOR_NS = 300_000_000_000
+"""Volume nodes are read once in every five minutes: they move slowly, and cost as much as the rules."""
 SESSION_ROLLED = int(Wake.SESSION_ROLLED)
 BAR_OR_ROLL = int(Wake.BAR_CLOSED | Wake.SESSION_ROLLED)
 
 
 class AtLastBar(msgspec.Struct, frozen=True):
-    """What was read when the last bar closed and stands until the next one does."""
+    """What was read when the last bar closed and stands until the next one does; `nodes_ns` is the nodes' time."""
 
     readings: Readings
     zones: tuple[Zone, ...]
     nodes: Nodes
+    nodes_ns: int
 
 
 class Market:
@@ -96,14 +99,15 @@ class Market:
         self._stats = None
         if not wake & BAR_OR_ROLL:
             return
+        before = self._kept
         if wake & SESSION_ROLLED:
-            self._session = None
+            before = self._session = None
             self._bars = ()
             self._prints = ((), ())
         else:
             self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
-        self._kept = self._told = None
-        self._at_last_bar()  # now, whether or not somebody asks: it is of this moment
+        self._told = None
+        self._kept = self._read(before)  # now, whether or not somebody asks: it is of this moment
         self.rezone(given)
 
     def kept(self) -> "AtLastBar | None":
@@ -175,11 +179,18 @@ class Market:
 
     def _at_last_bar(self) -> "AtLastBar":
         if self._kept is None:
-            nodes = self._features.nodes()
-            self._kept = AtLastBar(
-                self._read_rules(), default_zones(self.stats(), nodes.low, self._zones), nodes
-            )
+            self._kept = self._read(None)
         return self._kept
+
+    def _read(self, before: "AtLastBar | None") -> "AtLastBar":
+        """Read the rules and the profile's zones; the nodes too, unless those read before are of this while."""
+        stats = self.stats()
+        if before is not None and before.nodes_ns // NODES_FOR_NS == stats.ts_ns // NODES_FOR_NS:
+            nodes, nodes_ns = before.nodes, before.nodes_ns
+        else:
+            nodes, nodes_ns = self._features.nodes(), stats.ts_ns
+        zones = default_zones(stats, nodes.low, self._zones)
+        return AtLastBar(self._read_rules(), zones, nodes, nodes_ns)
 
     def _read_rules(self) -> Readings:
         stats = self.stats()

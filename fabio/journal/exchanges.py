@@ -59,13 +59,14 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 def exchange_record(exchange: Exchange) -> bytes:
     """Write the line, with its newline."""
-    return b'%b,"response":%b,"request":%b,"request_hash":"%b"}\n' % (
-        _ENCODE(_Head(
-            1, exchange.ts_ns, iso(exchange.ts_ns), exchange.ask_id, exchange.symbol, exchange.source,
-            exchange.outcome, exchange.reason, exchange.latency_ms, exchange.usage, exchange.cost_usd,
-        ))[:-1],
-        _json(exchange.response), _json(exchange.request), exchange.request_hash.encode(),
-    )
+    head = _ENCODE(_Head(
+        1, exchange.ts_ns, iso(exchange.ts_ns), exchange.ask_id, exchange.symbol, exchange.source,
+        exchange.outcome, exchange.reason, exchange.latency_ms, exchange.usage, exchange.cost_usd,
+    ))
+    return b"".join((
+        head[:-1], b',"response":', _json(exchange.response), b',"request":', _json(exchange.request),
+        b',"request_hash":"', exchange.request_hash.encode(), b'"}\n',
+    ))
 
 
 class _Head(msgspec.Struct, frozen=True, gc=False):

@@ -43,6 +43,25 @@ class _Line(msgspec.Struct, frozen=True):
     commands: tuple[Command, ...]
 
 
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """What stands in a line before its facts, as it is written."""
+
+    v: int
+    seq: int
+    ts_ns: int
+    ts: str
+    tape_pos: int
+    wake: int
+    event: JournaledEvent | None
+
+
+class _Body(msgspec.Struct, frozen=True, gc=False):
+    """What a line and the digest share."""
+
+    facts: tuple[Fact, ...]
+    commands: tuple[Command, ...]
+
+
 class _LooseLine(msgspec.Struct, frozen=True):
     v: int
     seq: int
@@ -87,7 +106,7 @@ def step_digest_bytes(step: Step) -> bytes:
     """
     if not step.facts and not step.commands:
         return b""
-    return b'"facts":%b,"commands":%b' % (_ENCODE(step.facts), _ENCODE(step.commands))
+    return _ENCODE(_Body(step.facts, step.commands))[1:-1]
 
 
 def step_line(step: Step, prev: str, body: bytes | None = None) -> tuple[bytes, str]:
@@ -102,12 +121,8 @@ def step_line(step: Step, prev: str, body: bytes | None = None) -> tuple[bytes, 
     """
     if body is None:
         body = step_digest_bytes(step)
-    event = b"null" if step.event is None else _ENCODE(step.event)
-    head = b'{"v":1,"seq":%d,"ts_ns":%d,"ts":"%b","tape_pos":%d,"wake":%d,"event":%b,%b,"prev":"%b"' % (
-        step.seq, step.ts_ns, iso(step.ts_ns).encode(), step.tape_pos, step.wake, event,
-        body or EMPTY_BODY, prev.encode(),
-    )
-    return _sealed(head)
+    head = _ENCODE(_Head(VERSION, step.seq, step.ts_ns, iso(step.ts_ns), step.tape_pos, step.wake, step.event))
+    return _sealed(b"".join((head[:-1], b",", body or EMPTY_BODY, b',"prev":"', prev.encode(), b'"')))
 
 
 def remark_line(kind: str, ts_ns: int, data: dict[str, Any], prev: str) -> tuple[bytes, str]:

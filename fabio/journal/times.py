@@ -6,9 +6,9 @@ from functools import lru_cache
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@lru_cache(maxsize=256)
-def _minute(minutes: int) -> str:
-    return (_EPOCH + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:")
+@lru_cache(maxsize=16)
+def _day(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 @lru_cache(maxsize=16)  # a question, its answer and their record stand at one time
@@ -18,8 +18,11 @@ def iso(ts_ns: int) -> str:
     >>> iso(1378214400_123456789)
     '2013-09-03T13:20:00.123456Z'
     """
-    minutes, rest = divmod(ts_ns // 1000, 60_000_000)
-    return f"{_minute(minutes)}{rest // 1_000_000:02d}.{rest % 1_000_000:06d}Z"
+    seconds, micros = divmod(ts_ns // 1000, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return f"{_day(day)}T{hour:02d}:{minute:02d}:{second:02d}.{micros:06d}Z"
 
 
 def utc_day(ts_ns: int) -> str:
@@ -28,4 +31,4 @@ def utc_day(ts_ns: int) -> str:
     >>> utc_day(1378214400_123456789)
     '2013-09-03'
     """
-    return _minute(ts_ns // 60_000_000_000)[:10]
+    return _day(ts_ns // 86_400_000_000_000)

@@ -16,13 +16,11 @@ INTEGERS_OF = {name: place for place, name in enumerate(MarketStats.__struct_fie
 REALS_OF = {name: place for place, name in enumerate(MarketStats.__struct_fields__[INTS : INTS + FLOATS])}
 """Where the statistics stand; # field of `MarketStats` -> place"""
 (
-    LAST_TICKS,             # these ten are what the rules look at, side by side: `BRIEF`
+    LAST_TICKS,             # these four are what the rules look at, side by side: `BRIEF`
     POC_SIDE,
-    CROSSES_30MIN,
-    SLOPE_5MIN_NORM,        # in thousandths
-    TO_POC_TICKS,
     TO_VAH_TICKS,
     TO_VAL_TICKS,
+    TO_POC_TICKS,
     IN_VALUE_30MIN_S,
     ABOVE_VALUE_30MIN_S,
     BELOW_VALUE_30MIN_S,
@@ -43,17 +41,16 @@ REALS_OF = {name: place for place, name in enumerate(MarketStats.__struct_fields
     BIG_LAST_TICKS,
     BIG_LAST_STEPS,
     BIG_LAST_SIDE,          # 0 sold, 1 unknown, 2 bought
-) = range(INTS, INTS + 27)
-COUNT = INTS + 27
-BRIEF = slice(LAST_TICKS, BELOW_VALUE_30MIN_S + 1)
+) = range(INTS, INTS + 25)
+COUNT = INTS + 25
+BRIEF = slice(LAST_TICKS, TO_VAL_TICKS + 1)
 OPEN_NS, CLOSE_NS, REGULAR_OPEN_NS, REGULAR_CLOSE_NS, FLAT_BY_NS = range(5)
 """Columns of a session's hours, NULL where it has none."""
 
-_SLOPE = REALS_OF["cvd_slope_5min_norm"]
 _STATS = INTEGERS_OF  # short, for the places below
 _LAST, _POC, _VAH, _VAL = (_STATS[f"{name}_ticks"] for name in ("last", "poc", "vah", "val"))
 _HIGH, _LOW = _STATS["session_high_ticks"], _STATS["session_low_ticks"]
-_SIDE, _CROSSES, _SINCE_CROSS = _STATS["poc_side"], _STATS["crosses_30min"], _STATS["since_last_cross_ns"]
+_SIDE, _SINCE_CROSS = _STATS["poc_side"], _STATS["since_last_cross_ns"]
 _IN_VALUE, _IN_VALUE_30MIN, _NEAR = _STATS["in_value_ns"], _STATS["in_value_30min_ns"], _STATS["near_poc_30min_ns"]
 
 
@@ -94,9 +91,6 @@ def measure(
     last = integers[_LAST]
     integers[LAST_TICKS] = last
     integers[POC_SIDE] = integers[_SIDE]
-    integers[CROSSES_30MIN] = integers[_CROSSES]
-    slope = reals[_SLOPE]
-    integers[SLOPE_5MIN_NORM] = int(np.rint(1000.0 * slope)) if slope == slope else NULL
     integers[TO_POC_TICKS] = last - integers[_POC]
     integers[TO_VAH_TICKS] = last - integers[_VAH]
     integers[TO_VAL_TICKS] = last - integers[_VAL]

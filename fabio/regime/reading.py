@@ -117,6 +117,7 @@ def read_market(
         scores = {"playbook": {
             "chop": _rounded(playbook.chop), "range": _rounded(playbook.range), "trend": _rounded(playbook.trend),
         }}
+    words = f"{words}; {_evidence(stats)}"
     state = market_state(stats, age_s, thresholds)
     return Readings(
         classifier=settings.classifier,
@@ -138,6 +139,17 @@ def read_market(
             "rotation": _rounded(rules.rot),
         },
     )
+
+
+def _evidence(stats: MarketStats) -> str:
+    """Name the statistics that stand behind a label."""
+    inside, slope = stats.in_value_30min_ns / NS, stats.cvd_slope_5min_norm
+    elapsed = inside + (stats.above_value_30min_ns + stats.below_value_30min_ns) / NS
+    value = "no time booked against value" if elapsed <= 0 else (
+        f"time_in_value_sec_last_30min {inside:.0f} of {elapsed:.0f} s")
+    flow = "cvd_slope_5min_norm unknown" if slope is None else f"cvd_slope_5min_norm {slope:+.2f}"
+    return (f"{value}, {flow}, count_last_30min {stats.crosses_30min}, "
+            f"distance_to_poc_ticks {stats.distance_to_poc_ticks:+d}")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -16,8 +16,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from fabio.features.nodes import Nodes
+from fabio.features.read import FLOATS
 from fabio.model.account import Account, Recent
 from fabio.model.bar import Bar
 from fabio.model.instrument import Instrument
@@ -32,10 +34,12 @@ from fabio.regime.reading import Readings
 from fabio.regime.rule_model import Brief
 from fabio.regime.template import Template
 
+Arrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
 NS = 1_000_000_000
 MIN_NS = 60 * NS
 NOTES_SHOWN = 5
 ANSWERS_SHOWN = 3
+ANSWERS_KEPT = 16
 
 
 class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +68,7 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarketPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """What a question tells of one market beside its numbers; the nodes are those at the last bar."""
+    """What a question tells of one market beside its numbers; the nodes are up to five minutes old."""
 
     session: Session
     zones: Sequence[Zone]
@@ -80,7 +84,7 @@ class QuestionWriter:
         self._tick_over, self._tick_under = instrument.tick_size.as_integer_ratio()
         self._template = Template(market_layout(instrument), opening=b",")
         self._integers = np.zeros(numbers.COUNT, dtype=np.int64)
-        self._reals = np.zeros(numbers.FLOATS, dtype=np.float64)
+        self._reals = np.zeros(FLOATS, dtype=np.float64)
         self._brief = self._integers[numbers.BRIEF]
         self._head: dict[str, bytes] = {}
         self._slots: dict[str, bytes] = {}
@@ -88,7 +92,9 @@ class QuestionWriter:
         self._is_put = False  # whether all this stands in the template and the opening
         self._rules: Mapping[str, Any] = {}
         self._states: dict[str, dict[str, Any]] = {}
-        self._answers: dict[str, tuple[bytes, bytes, bytes]] = {}  # ask id -> the text around its two numbers
+        # label, direction, confidence, source -> the text around an answer's two numbers: until the next bar
+        # one answer is as the other
+        self._answers: dict[tuple[str, str, float, str], tuple[bytes, bytes, bytes]] = {}
 
     def put_market(self, market: MarketPicture) -> None:
         """Take in what was read when the last bar closed."""
@@ -119,7 +125,7 @@ class QuestionWriter:
         self._is_put = False
 
     def write(
-        self, arrays: tuple[Any, ...], band: int, now_ns: int, answers: Sequence[Regime], bars: Sequence[Bar],
+        self, arrays: Arrays, band: int, now_ns: int, answers: Sequence[Regime], bars: Sequence[Bar],
     ) -> tuple[bytes, Brief]:
         """Write a question as of the last trade, and its brief for the rules; after both `put_...`.
 
@@ -140,12 +146,11 @@ class QuestionWriter:
                 self._head["account"], self._head["historical_notes_snippet"], self._head["importance_zones"],
             )
             self._is_put = True
-        numbers.measure(*arrays, now_ns, band, self._integers, self._reals)
+        s, trades, history, hours = arrays
+        numbers.measure(s, trades, history, hours, now_ns, band, self._integers, self._reals)
         brief = self._brief.tolist()
         shown = answers[-ANSWERS_SHOWN:]
         told = [self._answer(regime, now_ns, brief[0], bars) for regime in shown]
-        if len(self._answers) > 2 * ANSWERS_SHOWN:
-            self._answers = {regime.ask_id: self._answers[regime.ask_id] for regime in shown}
         body = b"".join((
             self._opening, b",".join(told), b"]", self._template.fill(self._integers, self._reals),
         ))
@@ -158,16 +163,19 @@ class QuestionWriter:
         return ticks * self._tick_over / self._tick_under
 
     def _answer(self, regime: Regime, now_ns: int, last_ticks: int, bars: Sequence[Bar]) -> bytes:
-        text = self._answers.get(regime.ask_id)
+        said = (regime.label, regime.direction, regime.confidence, regime.source)
+        text = self._answers.get(said)
         if text is None:
-            text = self._answers[regime.ask_id] = _around(regime)
+            if len(self._answers) >= ANSWERS_KEPT:
+                self._answers.clear()
+            text = self._answers[said] = _around(regime)
         moved = b"null"
         for bar in reversed(bars):  # from the close of the last bar finished by then, if it is still known
             if bar.start_ns + MIN_NS <= regime.answered_at_ns:
                 moved = b"%d" % (last_ticks - bar.close_ticks)
                 break
-        age_s = (now_ns - regime.answered_at_ns) // NS
-        return b"%b%d%b%b%b" % (text[0], age_s, text[1], moved, text[2])
+        age_s = b"%d" % ((now_ns - regime.answered_at_ns) // NS)
+        return b"".join((text[0], age_s, text[1], moved, text[2]))
 
     def _zone(self, zone: Zone) -> dict[str, Any]:
         return {

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from fabio.features.layout import NULL
 from fabio.model.regime import Assessment, Balance, Direction, Label, PocLocation, ValueLocation
 from fabio.model.strategy import StrategyUpdate
 from fabio.model.zone import Zone
@@ -32,8 +31,6 @@ class Brief(msgspec.Struct, frozen=True, gc=False):
         The question's parts of these names.
     last_answers
         Label and direction of the answers shown, oldest first.
-    cvd_slope_5min_norm_thousandths
-        `NULL` while unknown.
     """
 
     rules: Mapping[str, Any]
@@ -41,34 +38,21 @@ class Brief(msgspec.Struct, frozen=True, gc=False):
     last_answers: tuple[tuple[str, str], ...]
     last_price: float
     poc_side: int
-    crosses_30min: int
-    cvd_slope_5min_norm_thousandths: int
-    to_poc_ticks: int
     to_vah_ticks: int
     to_val_ticks: int
-    in_value_30min_s: int
-    above_value_30min_s: int
-    below_value_30min_s: int
 
 
 def brief_of(request: Mapping[str, Any]) -> Brief:
     """Read from a question, sent or recorded, what the rules look at."""
-    stats, crosses = request["market_stats"], request["poc_cross_stats"]
-    slope = stats["cvd_slope_5min_norm"]
+    stats = request["market_stats"]
     return Brief(
         rules=request["rules"],
         strategy_state=request["strategy_state"],
         last_answers=tuple((past["regime"], past["direction"]) for past in request["last_answers"]),
         last_price=request["last_price"],
-        poc_side=POC_SIDES.index(crosses["current_side"]) - 1,
-        crosses_30min=crosses["count_last_30min"],
-        cvd_slope_5min_norm_thousandths=NULL if slope is None else round(slope * 1000),
-        to_poc_ticks=stats["distance_to_poc_ticks"],
+        poc_side=POC_SIDES.index(request["poc_cross_stats"]["current_side"]) - 1,
         to_vah_ticks=stats["distance_to_vah_ticks"],
         to_val_ticks=stats["distance_to_val_ticks"],
-        in_value_30min_s=stats["time_in_value_sec_last_30min"],
-        above_value_30min_s=stats["time_above_value_sec_last_30min"],
-        below_value_30min_s=stats["time_below_value_sec_last_30min"],
     )
 
 
@@ -85,10 +69,36 @@ def answer(brief: Brief) -> Assessment:
         location_vs_poc=POC_SIDES[brief.poc_side + 1],
         chosen_model=chosen_model(label, state),
         confidence=rules["confidence"],
-        reasoning=_reasoning(brief),
+        reasoning=rules["reasoning"],
         strategy_updates=updates,
         notes=_notes(brief, updates),
     )
+
+
+class RuleModel:
+    """Answers as `answer` does, with the record's response, and at once where nothing has changed.
+
+    Between two bars the rules say the same over and over. An answer with effects is never
+    given twice.
+    """
+
+    def __init__(self) -> None:
+        self._rules: Mapping[str, Any] = {}
+        self._states: Mapping[str, Mapping[str, Any]] = {}
+        self._seen: tuple[Any, ...] = ()
+        self._said: tuple[Assessment, bytes] | None = None
+
+    def answer(self, brief: Brief) -> tuple[Assessment, bytes]:
+        """Answer one question; give the response's JSON too."""
+        rules, states = brief.rules, brief.strategy_state
+        seen = (brief.last_answers, brief.poc_side, _location_vs_value(brief))
+        if self._said is not None and self._rules is rules and self._states is states and self._seen == seen:
+            return self._said
+        assessment = answer(brief)
+        said = (assessment, response_json(assessment, brief))
+        self._rules, self._states, self._seen = rules, states, seen
+        self._said = None if assessment.strategy_updates or assessment.notes else said
+        return said
 
 
 def chosen_model(label: str, state: Balance) -> str:
@@ -166,16 +176,6 @@ def _location_vs_value(brief: Brief) -> ValueLocation:
     if brief.to_vah_ticks > 0:
         return "above_value"
     return "below_value" if brief.to_val_ticks < 0 else "in_value"
-
-
-def _reasoning(brief: Brief) -> str:
-    inside, slope = brief.in_value_30min_s, brief.cvd_slope_5min_norm_thousandths
-    elapsed = inside + brief.above_value_30min_s + brief.below_value_30min_s
-    value = "no time booked against value" if elapsed <= 0 else (
-        f"time_in_value_sec_last_30min {inside} of {elapsed} s")
-    flow = "cvd_slope_5min_norm unknown" if slope == NULL else f"cvd_slope_5min_norm {slope / 1000:+.3f}"
-    return (f"{brief.rules['reasoning']}; {value}, {flow}, count_last_30min {brief.crosses_30min}, "
-            f"distance_to_poc_ticks {brief.to_poc_ticks:+d}")
 
 
 def _risk_updates(brief: Brief) -> tuple[StrategyUpdate, ...]:

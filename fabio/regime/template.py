@@ -201,10 +201,8 @@ def fill(
             at = _write_text(out, at, joined, joined_ends[source], joined_ends[source + 1])
         elif hole[_KIND] == REAL:
             real = reals[source] * factors[number]
-            if real == real:
-                at = _write_decimal(out, at, int(np.rint(real)), decimals)
-            else:
-                at = _write_word(out, at, 0)
+            known = real == real
+            at = _write_decimal(out, at, int(np.rint(real)), decimals) if known else _write_word(out, at, 0)
         elif integers[source] == NULL:
             at = _write_word(out, at, 0)
         elif hole[_KIND] == WORD:

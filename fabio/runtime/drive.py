@@ -13,11 +13,10 @@ from fabio.journal.exchanges import Exchange as ModelExchange
 from fabio.journal.lines import step_digest_bytes
 from fabio.model.command import AskRegime
 from fabio.model.event import Event, RegimeAnswered, TicksArrived, TimerFired
-from fabio.model.regime import Assessment
 from fabio.model.step import Question, Step
 from fabio.model.tick import Ticks
 from fabio.model.view import Wake
-from fabio.regime import rule_model
+from fabio.regime.rule_model import RuleModel
 
 RULES = "rules"
 REJECTED = int(Wake.REJECTED)
@@ -50,6 +49,7 @@ class Driver:
         self.exchange = exchange
         self.sinks = sinks
         self._digest = hashlib.sha256()
+        self._rules = RuleModel()
 
     @property
     def digest(self) -> str:
@@ -118,15 +118,15 @@ class Driver:
         for sink in self.sinks:
             sink.step(step, body)
         for command in step.commands:
-            if type(command) is not AskRegime:
+            if not isinstance(command, AskRegime):
                 self.exchange.submit(command, step.ts_ns)
         for question in step.questions:
             self.ask_rules(question, step)
 
     def ask_rules(self, question: Question, step: Step) -> None:
         """Answer a step's question with the rules."""
-        answer = rule_model.answer(question.brief)
-        exchange = exchange_of(question, answer, step)
+        answer, response = self._rules.answer(question.brief)
+        exchange = exchange_of(question, response, step)
         for sink in self.sinks:
             sink.exchange(exchange)
         self.happen(RegimeAnswered(
@@ -134,14 +134,14 @@ class Driver:
         ))
 
 
-def exchange_of(question: Question, answer: Assessment, step: Step) -> ModelExchange:
-    """Put an answered question into the shape of its record."""
+def exchange_of(question: Question, response: bytes, step: Step) -> ModelExchange:
+    """Put an answered question into the shape of its record; `response` is the answer's JSON."""
     return ModelExchange(
         ask_id=question.ask_id,
         symbol=question.symbol,
         ts_ns=step.ts_ns,
         source=RULES,
         request=question.body,
-        response=rule_model.response_json(answer, question.brief),
+        response=response,
         request_hash=question.request_hash,
     )

@@ -46,13 +46,15 @@ class FolderSink:
 
     def step(self, step: Step, body: bytes) -> None:
         """Keep a step."""
-        durable = any(isinstance(command, ACCOUNT_COMMANDS) for command in step.commands)
+        durable = False
+        for command in step.commands:
+            durable = durable or isinstance(command, ACCOUNT_COMMANDS)
         self.journal.append(step, durable, body)
         self.records.write(step)
 
     def exchange(self, exchange: ModelExchange) -> None:
         """Keep an exchange with the model, unless a run that was killed has kept it."""
-        if ask_number(exchange.ask_id) > self.last_ask:
+        if self.last_ask == 0 or ask_number(exchange.ask_id) > self.last_ask:
             self.records.exchange(exchange)
 
     def flush(self) -> None:

@@ -27,6 +27,7 @@ from fabio.model.event import (
 )
 from fabio.model.order import DONE_STATES
 from fabio.model.step import Question, Step
+from fabio.regime.rule_model import response_json
 from fabio.runtime.drive import Driver, exchange_of
 from fabio.runtime.folder import FolderSink, ask_number
 from fabio.runtime.history import read_history
@@ -176,7 +177,7 @@ class _Fold:
         if event.ask_id == question.ask_id:
             self._asked = None
             if isinstance(event, RegimeAnswered):
-                self._sink.exchange(exchange_of(question, event.assessment, asked))
+                self._sink.exchange(exchange_of(question, response_json(event.assessment, question.brief), asked))
 
     def _take_new_exchange(self) -> None:
         """Go on with an empty exchange where nothing is at stake: build or settings have changed."""

@@ -6,11 +6,10 @@ import pytest
 from questions import RANGE_BARS, STATES, TREND_BARS, WILD_BARS, features, write
 from views import NS, make_regime, make_stats
 
-from fabio.features.layout import NULL
 from fabio.model.strategy import StrategyState, StrategyUpdate
 from fabio.regime.playbook import PlaybookSettings
 from fabio.regime.reading import RegimeSettings, read_market, session_age_s
-from fabio.regime.rule_model import answer, brief_of, chosen_model, response_json
+from fabio.regime.rule_model import RuleModel, answer, brief_of, chosen_model, response_json
 from fabio.regime.zones import default_zones
 
 
@@ -20,12 +19,21 @@ def brief(bars=RANGE_BARS, changes=None, **record):
 
 
 def test_the_rules_answer_with_their_label_and_name_statistics():
-    assessment = answer(brief(changes={"cvd_slope_5min_norm_thousandths": 250, "to_poc_ticks": -7}))
+    assessment = answer(brief())
     assert assessment.regime == "range"
-    for name in ("range_ratio", "time_in_value_sec_last_30min", "cvd_slope_5min_norm +0.250",
-                 "count_last_30min", "distance_to_poc_ticks -7"):
+    for name in ("range_ratio", "time_in_value_sec_last_30min", "cvd_slope_5min_norm", "count_last_30min",
+                 "distance_to_poc_ticks"):
         assert name in assessment.reasoning
     assert (assessment.strategy_updates, assessment.zones, assessment.notes) == ((), (), ())
+
+
+def test_what_is_unknown_is_said():
+    none = make_stats(in_value_30min_ns=0, above_value_30min_ns=0, below_value_30min_ns=0)
+    reasoning = read_market(none, RANGE_BARS, None, 10.0).reasoning
+    assert "no time booked" in reasoning
+    assert "cvd_slope_5min_norm unknown" in reasoning
+    known = read_market(make_stats(cvd_slope_5min_norm=0.25), RANGE_BARS, None, 10.0).reasoning
+    assert "time_in_value_sec_last_30min 1500 of 1800 s, cvd_slope_5min_norm +0.25, count_last_30min 15" in known
 
 
 def test_the_rules_answer_a_recorded_question_the_same():
@@ -39,14 +47,6 @@ def test_the_rules_answer_a_recorded_question_the_same():
 def test_the_location_is_read_from_the_distances(above, below, where):
     assessment = answer(brief(changes={"to_vah_ticks": above, "to_val_ticks": below, "poc_side": -1}))
     assert (assessment.location_vs_value, assessment.location_vs_poc) == (where, "below_poc")
-
-
-def test_what_is_unknown_is_said():
-    none = {"in_value_30min_s": 0, "above_value_30min_s": 0, "below_value_30min_s": 0,
-            "cvd_slope_5min_norm_thousandths": NULL}
-    reasoning = answer(brief(changes=none)).reasoning
-    assert "no time booked" in reasoning
-    assert "cvd_slope_5min_norm unknown" in reasoning
 
 
 @pytest.mark.parametrize(("label", "state", "model"), [
@@ -98,6 +98,20 @@ def test_a_trend_that_turns_is_noted():
     same = make_regime(label="trend", direction="up")
     assert answer(brief(TREND_BARS, last_answers=[same])).notes == ()
     assert answer(brief(last_answers=[past])).notes == ()
+
+
+def test_a_model_that_is_asked_again_answers_as_one_that_is_asked_first():
+    model, calm = RuleModel(), brief()
+    halved = {name: StrategyState(risk_fraction=0.0025) for name in STATES}
+    asked = [
+        calm, calm, msgspec.structs.replace(calm, to_vah_ticks=5), msgspec.structs.replace(calm, poc_side=-1),
+        brief(WILD_BARS), brief(WILD_BARS), brief(WILD_BARS, states=halved),
+        brief(TREND_BARS, last_answers=[make_regime(label="trend", direction="down")]), calm,
+    ]
+    for each in [*asked, *asked]:
+        assert model.answer(each) == (answer(each), response_json(answer(each), each))
+    wild = brief(WILD_BARS)
+    assert model.answer(wild)[0] is not model.answer(wild)[0]
 
 
 def test_the_response_has_the_records_shape():
