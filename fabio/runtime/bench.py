@@ -216,41 +216,53 @@ def _starts(tape: Path, small: Path, symbol: str, passes: int, cold: bool) -> di
     """Time real commands in processes of their own, and look at the memory of one."""
     start = ["replay", str(small), "--symbol", symbol, "--json"]
     answer: dict[str, Any] = {
-        "import_s": statistics.median(_command(["--help"])[0] for _ in range(passes)), "cold_start_s": None,
+        "import_s": statistics.median(_command(["--help"]) for _ in range(passes)), "cold_start_s": None,
     }
     if cold:
         with tempfile.TemporaryDirectory(prefix="fabio-kernels-") as cache:
-            answer["cold_start_s"] = _command(start, cache)[0]
+            answer["cold_start_s"] = _command(start, cache)
     _command(start)
-    answer["warm_start_s"] = statistics.median(_command(start)[0] for _ in range(min(passes, 3)))
-    answer["peak_rss_mb"] = _command(["replay", str(tape), "--symbol", symbol, "--json"])[1]
+    answer["warm_start_s"] = statistics.median(_command(start) for _ in range(min(passes, 3)))
+    answer["peak_rss_mb"] = _peak_mb(["replay", str(tape), "--symbol", symbol, "--json"])
     return answer
 
 
-def _command(arguments: list[str], cache: str | None = None) -> tuple[float, float | None]:
-    """Run one command; give its wall time in seconds and its largest memory in MB, None where unknown."""
+def _command(arguments: list[str], cache: str | None = None) -> float:
+    """Run one command; give its wall time in seconds."""
     environment = dict(os.environ)
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = cache
-    with tempfile.TemporaryFile() as words:
-        since = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fabio", *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=words,
-        )
-        peak = None
-        if hasattr(os, "wait4"):
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            # kB on Linux, bytes on macOS
-            peak = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-        else:
-            process.wait()
-        spent = time.perf_counter() - since
-        if process.returncode:
-            words.seek(0)
-            said = words.read().decode(errors="replace").strip()
-            raise RuntimeError(f"fabio {' '.join(arguments)} failed: {said}")
-    return spent, peak
+    since = time.perf_counter()
+    _finished([sys.executable, "-m", "fabio", *arguments], environment)
+    return time.perf_counter() - since
+
+
+# a process begins with its parent's peak, which exec does not forget; so a small one stands between
+_RELAY = """
+import os, sys
+child = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(child, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def _peak_mb(arguments: list[str]) -> float | None:
+    """Run one command; give its largest memory in MB, None where the system does not tell."""
+    if not hasattr(os, "wait4"):
+        return None
+    words = [sys.executable, "-S", "-c", _RELAY, sys.executable, "-m", "fabio", *arguments]
+    said = _finished(words, dict(os.environ))
+    # kB on Linux, bytes on macOS
+    return int(said.split()[-1]) / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def _finished(words: list[str], environment: dict[str, str]) -> str:
+    """Run a program to its end and give what it printed."""
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words[1:])} failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def machine() -> dict[str, Any]:
