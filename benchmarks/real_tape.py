@@ -45,7 +45,7 @@ def main(path: Path, symbol: str) -> None:
             driver.feed(ticks)
             sink.close()
             spent.append((time.perf_counter_ns() - since) / len(ticks))
-            stops = sum(driver.engine._wakes.values())
+            stops = driver.engine.wake_ups
     measured = statistics.median(spent[1:])
     day = Bench(settings, passes=PASSES, say=lambda words: None).measure(cold=False)
     explained = day["fixed_ns"] + stops * day["wake_us"] * 1000 / len(ticks)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from fabio.cli.tables import guard_table, strategy_table
+from fabio.cli.tables import print_parts
 
 if TYPE_CHECKING:
     from fabio.runtime.start import Ready, RunPlan
@@ -30,12 +30,7 @@ def print_end(ready: "Ready", plan: "RunPlan") -> None:
         f"{answer['trades']} trades, net [bold]{answer['net_pnl']:+,.2f} USD[/] (fees {answer['fees']:,.2f}); "
         f"balance {account.balance:,.2f} USD, {account.room:,.2f} above the loss floor"
     )
-    if answer["by_strategy"]:
-        console.print(strategy_table(answer["by_strategy"]))
-    if answer["by_guard"]:
-        console.print(guard_table(answer["by_guard"]))
-    shares = ", ".join(f"{label} {share:.0%}" for label, share in answer["regime_share"].items())
-    console.print(f"regimes: {shares or 'none'}; {answer['model_calls']} questions, answered by the rules")
+    print_parts(console, answer, ", answered by the rules")
     console.print(f"records: {plan.logs.resolve()} (decisions.jsonl, trades.jsonl, agent.log, ...)")
     _print_next(console, ready, plan)
 

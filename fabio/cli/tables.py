@@ -19,13 +19,18 @@ def print_replay(answer: dict[str, Any]) -> None:
         f"{answer['trades']} trades, net [bold]{answer['net_pnl']:+,.2f} USD[/] "
         f"(fees {answer['fees']:,.2f}, deepest drawdown {answer['max_drawdown']:,.2f})"
     )
+    print_parts(console, answer, " asked")
+    console.print(f"digest {answer['digest']}", style="dim")
+
+
+def print_parts(console: Console, answer: dict[str, Any], asked: str) -> None:
+    """Print what strategies, guards and regimes had in it; `asked` ends the line of the questions."""
     if answer["by_strategy"]:
         console.print(strategy_table(answer["by_strategy"]))
     if answer["by_guard"]:
         console.print(guard_table(answer["by_guard"]))
     shares = ", ".join(f"{label} {share:.0%}" for label, share in answer["regime_share"].items())
-    console.print(f"regimes: {shares or 'none'}; {answer['model_calls']} questions asked")
-    console.print(f"digest {answer['digest']}", style="dim")
+    console.print(f"regimes: {shares or 'none'}; {answer['model_calls']} questions{asked}")
 
 
 def strategy_table(by_strategy: dict[str, dict[str, Any]]) -> Table:

@@ -208,6 +208,11 @@ class Engine:
         """Turn an approved decision into a booked order; part of the turn that made it."""
         return entries.process_trade_decision(self._turn, decision)
 
+    @property
+    def wake_ups(self) -> int:
+        """How often the loop stopped."""
+        return sum(self._wakes.values())
+
     def wakes(self) -> dict[str, int]:
         """How often the loop stopped, by reason; one stop can have several."""
         counts: dict[str, int] = {}

@@ -294,7 +294,3 @@ class Market:
     def forget_shadow_fills(self) -> None:
         """Drop the shadows that ended: recovery has their facts."""
         self._loop.shadows[self._place].drain()
-
-    def open_shadows(self) -> Mapping[str, int]:
-        """How many shadows run, for people."""
-        return {"open": self._loop.shadows[self._place].open_count}

@@ -1,12 +1,10 @@
 """What the engine asks of its parts. They match by shape and inherit nothing."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from fabio.model.instrument import Instrument
-from fabio.model.regime import Assessment
 from fabio.model.session import SessionTable
 from fabio.model.signal import Signal, Verdict, Wish
 from fabio.model.strategy import StrategyState
@@ -38,13 +36,6 @@ class GuardPart(Protocol):
 
     def check(self, signal: Signal, view: View) -> Verdict:
         """Speak, always."""
-
-
-class RegimeModel(Protocol):
-    """Who answers the question; rules and language models alike."""
-
-    def ask(self, request: Mapping[str, Any]) -> Assessment:
-        """Answer one question."""
 
 
 class MarketConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from fabio.model.strategy import Note, StrategyPerformance, StrategyState
 from fabio.model.zone import Zone
 from fabio.portfolio.account import book_result
 from fabio.portfolio.performance import book_trade
+from fabio.portfolio.positions import with_bracket
 
 NOTES_KEPT = 50
 ANSWERS_KEPT = 5
@@ -172,15 +173,13 @@ def _fill_booked(state: State, fact: facts.FillBooked) -> None:
 def _stop_placed(state: State, fact: facts.StopPlaced) -> None:
     market = state.markets[fact.market]
     if market.position is not None:
-        market.position = msgspec.structs.replace(
-            market.position, stop_ticks=fact.stop_ticks, target_ticks=fact.target_ticks
-        )
+        market.position = with_bracket(market.position, fact.stop_ticks, fact.target_ticks)
 
 
 def _stop_tightened(state: State, fact: facts.StopTightened) -> None:
     market = state.markets[fact.market]
     if market.position is not None:
-        market.position = msgspec.structs.replace(market.position, stop_ticks=fact.stop_ticks)
+        market.position = with_bracket(market.position, fact.stop_ticks, market.position.target_ticks)
 
 
 def _exit_asked(state: State, fact: facts.ExitAsked) -> None:

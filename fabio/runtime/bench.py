@@ -173,7 +173,7 @@ class Bench:
             sink.close()
 
         spent = self._per_tick(run, len(self._day))
-        return spent, driver.engine.wakes(), sum(driver.engine._wakes.values())
+        return spent, driver.engine.wakes(), driver.engine.wake_ups
 
     def _read(self, path: Path) -> float:
         def run() -> None:

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -221,3 +222,9 @@ def test_light_rooms_import_nothing_heavy(module):
     script = f"import sys, {module}; print(sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_shipped_examples_are_what_the_catalogue_writes() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "config" / "fabio.toml").read_text("utf-8") == show.toml_example()
+    assert (root / ".env.example").read_text("utf-8") == show.env_example()
