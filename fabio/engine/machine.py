@@ -155,9 +155,9 @@ class Engine:
             turn.note(fact)
         if turn.holding:
             limits.check_limits(turn)
+        entries.ask_strategies(turn, index, wake)
         if wake & ASK_DUE:
             questions.ask(turn, index)
-        entries.ask_strategies(turn, index, wake)
         self._after()
 
     def _after(self) -> None:

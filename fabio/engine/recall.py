@@ -62,7 +62,7 @@ def recall(turn: Turn, step: Step, rebuild: bool) -> Question | None:
     question = None
     for fact in step.facts:
         if rebuild and isinstance(fact, RegimeAsked):
-            question = put(turn, fact.market, fact.ask_id)
+            question = put(turn, fact.market, fact.ask_id)[0]
         if isinstance(fact, FillBooked) and state.markets[fact.fill.market].position is None:
             turn.markets[fact.fill.market].start_excursion(fact.fill.price_ticks)
         turn.note(fact)

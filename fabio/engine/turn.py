@@ -16,6 +16,7 @@ from fabio.portfolio.account import AccountSettings, mark
 from fabio.portfolio.positions import open_pnl
 from fabio.portfolio.sizing import Held, SizeLimits
 from fabio.regime.request import OwnRecord
+from fabio.regime.rule_model import RuleModel
 
 _OF_QUESTIONS = frozenset({RegimeAsked, RegimeInferred, RegimeAskFailed})
 """Facts that change neither watched prices, nor timers, nor what a question tells of the agent."""
@@ -23,7 +24,16 @@ LIVE_ENTRY_STATES = frozenset({"in_flight", "working", "partly_filled", "unknown
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the machine was built with, beside its markets; plain values."""
+    """What the machine was built with, beside its markets; plain values.
+
+    Parameters
+    ----------
+    regime_good_for_s
+        Seconds after its answer at which a regime is stale.
+    asks_outside
+        Whether questions leave as commands, to a model whose answers are events; else the rules
+        answer within the step.
+    """
 
     strategies: tuple[NamedStrategy, ...]
     guards: tuple[NamedGuard, ...]
@@ -31,6 +41,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     sizing: SizeLimits
     orders: OrderPolicy
     regime_good_for_s: float = 300.0
+    asks_outside: bool = False
 
 
 class Turn:
@@ -47,6 +58,7 @@ class Turn:
         self.facts: list[Fact] = []
         self.commands: list[Command] = []
         self.questions: list[Question] = []
+        self.rules = RuleModel()
         self.triggers = [(int(named.part.triggers), named) for named in policy.strategies]
         self._configured = {named.name: named.state for named in policy.strategies}
         # what follows from the state is worked out anew only where `version` has risen

@@ -11,8 +11,8 @@ import msgspec
 
 from fabio.journal.times import iso
 from fabio.journal.units import Units, dollars, real, seconds
-from fabio.model.event import OperatorAsked, RegimeAnswered
-from fabio.model.fact import NoteMade, StrategyChanged
+from fabio.model.event import OperatorAsked
+from fabio.model.fact import NoteMade, RegimeInferred, StrategyChanged
 from fabio.model.order import ShadowTrade, Trade
 from fabio.model.regime import Regime
 from fabio.model.signal import Decision
@@ -136,7 +136,7 @@ def _learned(kind: str, step: Step) -> dict[str, Any]:
     event = step.event
     return {
         "v": 1, "ts_ns": step.ts_ns, "ts": iso(step.ts_ns), "seq": step.seq, "kind": kind,
-        "ask_id": event.ask_id if isinstance(event, RegimeAnswered) else None,
+        "ask_id": next((fact.regime.ask_id for fact in step.facts if isinstance(fact, RegimeInferred)), None),
         "asked_by": event.id if isinstance(event, OperatorAsked) else None,
     }
 

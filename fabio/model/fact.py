@@ -31,12 +31,13 @@ class TradeDateBegan(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class RegimeAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A question left; `band` is where price stood among the zones."""
+    """A question was put; `band` is where price stood among the zones, the hash that of its content."""
 
     market: int
     ask_id: str
     ts_ns: int
     band: str
+    request_hash: str = ""
 
 
 class RegimeInferred(msgspec.Struct, frozen=True, kw_only=True, tag=True):

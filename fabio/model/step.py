@@ -10,11 +10,12 @@ from fabio.model.fact import Fact
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
-    """The content behind an `AskRegime`: data for the shell, neither fact nor command.
+    """The content behind a `RegimeAsked`: data for the shell, neither fact nor command.
 
     `body` is the request's canonical JSON, `request_hash` its SHA-256. The journal keeps the
     hash alone; the content stands in `llm_exchanges.jsonl`. `brief` is what the rules need of
-    it, as values.
+    it, as values. `response` is the answer's JSON where the rules answered within the step, None
+    where somebody outside is asked.
     """
 
     ask_id: str
@@ -23,6 +24,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     request_hash: str
     brief: Any
+    response: bytes | None = None
 
     @property
     def request(self) -> dict[str, Any]:

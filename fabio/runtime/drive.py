@@ -1,6 +1,6 @@
 """Driver: the loop around the machine, without asyncio. Replay, backtest and paper runs are this.
 
-Ticks go to the machine, the same slice to the exchange, commands to the exchange, answers
+Ticks go to the machine, the same slice to the exchange, commands to the exchange, its reports
 back as events. What happens depends on the tape alone, not on how it is cut.
 """
 
@@ -8,17 +8,16 @@ import hashlib
 from typing import Any, Protocol
 
 from fabio.engine.machine import Engine
+from fabio.engine.questions import RULES
 from fabio.exchange.venue import Exchange
 from fabio.journal.exchanges import Exchange as ModelExchange
 from fabio.journal.lines import step_digest_bytes
 from fabio.model.command import AskRegime
-from fabio.model.event import Event, RegimeAnswered, TicksArrived, TimerFired
+from fabio.model.event import Event, TicksArrived, TimerFired
 from fabio.model.step import Question, Step
 from fabio.model.tick import Ticks
 from fabio.model.view import Wake
-from fabio.regime.rule_model import RuleModel
 
-RULES = "rules"
 REJECTED = int(Wake.REJECTED)
 
 
@@ -36,7 +35,7 @@ class Sink(Protocol):
 
 
 class Driver:
-    """Machine, exchange and rule model, wired in one thread.
+    """Machine and exchange, wired in one thread.
 
     Parameters
     ----------
@@ -49,7 +48,6 @@ class Driver:
         self.exchange = exchange
         self.sinks = sinks
         self._digest = hashlib.sha256()
-        self._rules = RuleModel()
 
     @property
     def digest(self) -> str:
@@ -121,27 +119,20 @@ class Driver:
             if not isinstance(command, AskRegime):
                 self.exchange.submit(command, step.ts_ns)
         for question in step.questions:
-            self.ask_rules(question, step)
-
-    def ask_rules(self, question: Question, step: Step) -> None:
-        """Answer a step's question with the rules."""
-        answer, response = self._rules.answer(question.brief)
-        exchange = exchange_of(question, response, step)
-        for sink in self.sinks:
-            sink.exchange(exchange)
-        self.happen(RegimeAnswered(
-            ts_ns=step.ts_ns, market=question.market, ask_id=question.ask_id, source=RULES, assessment=answer
-        ))
+            if question.response is not None:  # else its answer is an event, and comes later
+                exchange = exchange_of(question, step)
+                for sink in self.sinks:
+                    sink.exchange(exchange)
 
 
-def exchange_of(question: Question, response: bytes, step: Step) -> ModelExchange:
-    """Put an answered question into the shape of its record; `response` is the answer's JSON."""
+def exchange_of(question: Question, step: Step) -> ModelExchange:
+    """Put a question that its step answered into the shape of its record."""
     return ModelExchange(
         ask_id=question.ask_id,
         symbol=question.symbol,
         ts_ns=step.ts_ns,
         source=RULES,
         request=question.body,
-        response=response,
+        response=question.response,
         request_hash=question.request_hash,
     )

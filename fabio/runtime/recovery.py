@@ -3,31 +3,27 @@
 The journal's steps are folded, the tape runs through the loop between them, and the paper
 exchange gets its commands and ticks again; what it reports stands in the journal already
 and is only compared. Nothing is decided a second time. Then what the last run could not
-write is made up: answers and reports behind the journal's last line, and the ticks that
-are on the tape but not yet lived through. A run that was killed at any moment thus ends
+write is made up: reports behind the journal's last line, and the ticks that are on the
+tape but not yet lived through. A question to somebody outside that was never answered has
+failed. A run that was killed at any moment thus ends
 with the same facts as one that was not.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from fabio.engine.questions import RULES
 from fabio.exchange.venue import Exchange
 from fabio.journal.reader import read_steps
 from fabio.journal.tape import TapeReader
 from fabio.model.command import AskRegime
-from fabio.model.event import (
-    HistoryLoaded,
-    OperatorAsked,
-    RegimeAnswered,
-    RegimeFailed,
-    VenueEvent,
-)
+from fabio.model.event import HistoryLoaded, OperatorAsked, RegimeFailed, VenueEvent
+from fabio.model.fact import RegimeInferred
 from fabio.model.order import DONE_STATES
-from fabio.model.step import Question, Step
-from fabio.regime.rule_model import response_json
+from fabio.model.step import Step
 from fabio.runtime.drive import Driver, exchange_of
 from fabio.runtime.folder import FolderSink, ask_number
 from fabio.runtime.history import read_history
@@ -82,8 +78,8 @@ def recover(
     sink.journal.flush()
     tape = TapeReader(folder)
     fold = _Fold(driver, sink, folder, tape)
-    for step, following in _with_next(read_steps(folder)):
-        fold.step(step, following)
+    for step in read_steps(folder):
+        fold.step(step)
         witness(step)
     fold.end()
     position = driver.engine.state.tape_pos
@@ -106,9 +102,8 @@ class _Fold:
         self._tape = tape
         self._reports: deque[VenueEvent] = deque()  # said by the exchange, not yet seen in the journal
         self._strange = ""  # the first report that is not the journal's
-        self._asked: tuple[Question, Step] | None = None
 
-    def step(self, step: Step, following: Step | None) -> None:
+    def step(self, step: Step) -> None:
         """Fold one step, with the ticks before it."""
         engine = self._driver.engine
         if step.tape_pos > self._tape.total:
@@ -123,10 +118,9 @@ class _Fold:
             engine.markets[step.event.market].load_history(history)
         elif isinstance(step.event, OperatorAsked):
             self.acted.append(step.event.id)
-        question = engine.recall(step, rebuild=self._is_wanted(step, following))
+        question = engine.recall(step, rebuild=self._lacks_exchange(step))
         if question is not None:
-            self._asked = (question, step)
-        self._keep_exchange(step)
+            self._sink.exchange(exchange_of(question, step))
         self._driver.recalled(step)
         self._sink.records.write(step)
         for command in step.commands:
@@ -140,9 +134,13 @@ class _Fold:
         if self._strange:
             self._take_new_exchange()
         self._check_held()
-        if self._asked is not None:
-            driver.ask_rules(*self._asked)
         driver.reported(list(self._reports))
+        for index, record in enumerate(driver.engine.state.markets):
+            if record.ask_in_flight:
+                driver.happen(RegimeFailed(
+                    ts_ns=driver.engine.state.now_ns, market=index, ask_id=record.ask_in_flight, source="",
+                    reason="the agent was restarted before the answer came",
+                ))
 
     def _live_until(self, position: int) -> None:
         engine = self._driver.engine
@@ -162,22 +160,13 @@ class _Fold:
         if said != event and not self._strange:
             self._strange = f"step {step.seq} has {event}, the exchange now says {said}"
 
-    def _is_wanted(self, step: Step, following: Step | None) -> bool:
-        """Tell whether a step's question has to be written again: its record or its answer is missing."""
-        for command in step.commands:
-            if isinstance(command, AskRegime):
-                return ask_number(command.ask_id) > self._sink.last_ask or not _answers(following, command.ask_id)
-        return False
-
-    def _keep_exchange(self, step: Step) -> None:
-        event = step.event
-        if self._asked is None or not isinstance(event, RegimeAnswered | RegimeFailed):
-            return
-        question, asked = self._asked
-        if event.ask_id == question.ask_id:
-            self._asked = None
-            if isinstance(event, RegimeAnswered):
-                self._sink.exchange(exchange_of(question, response_json(event.assessment, question.brief), asked))
+    def _lacks_exchange(self, step: Step) -> bool:
+        """Tell whether the record of a question that the rules answered was swallowed by a kill."""
+        return any(
+            isinstance(fact, RegimeInferred) and fact.regime.source == RULES
+            and ask_number(fact.regime.ask_id) > self._sink.last_ask
+            for fact in step.facts
+        )
 
     def _take_new_exchange(self) -> None:
         """Go on with an empty exchange where nothing is at stake: build or settings have changed."""
@@ -214,17 +203,3 @@ class _Fold:
                     f"the journal of {self._folder} holds {held} steps of {symbol}, the paper exchange {there}: "
                     "a person has to look; another --logs begins anew"
                 )
-
-
-def _answers(step: Step | None, ask_id: str) -> bool:
-    event = None if step is None else step.event
-    return isinstance(event, RegimeAnswered | RegimeFailed) and event.ask_id == ask_id
-
-
-def _with_next(steps: Iterator[Step]) -> Iterator[tuple[Step, Step | None]]:
-    """Give each step with the one after it."""
-    before = next(steps, None)
-    while before is not None:
-        following = next(steps, None)
-        yield before, following
-        before = following
