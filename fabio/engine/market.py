@@ -145,7 +145,7 @@ class Market:
 
     def last_ticks(self) -> int:
         """Price of the last trade."""
-        return int(self._features.s[LAST])
+        return int(self._features.words[LAST])
 
     def stats(self) -> MarketStats:
         """Statistics as of the last trade."""
@@ -163,12 +163,12 @@ class Market:
 
     def big_prints(self) -> tuple[BigPrint, ...]:
         """The session's last big prints, oldest first."""
-        s = self._features.s
-        count = int(s[BIG_COUNT])
+        s = self._features.words
+        count = s[BIG_COUNT]
         if not count:
             return ()
         last = BIG_AT + (count - 1) % BIG_KEPT * BIG_WIDTH
-        key = (count, int(s[last + 1]), int(s[last + 2]))  # the newest one grows while its print goes on
+        key = (count, s[last + 1], s[last + 2])  # the newest one grows while its print goes on
         if key != self._prints[0]:
             self._prints = (key, self._features.big_prints())
         return self._prints[1]
@@ -224,7 +224,7 @@ class Market:
                 session=session, zones=zones, nodes=kept.nodes, readings=kept.readings,
             ))
         arrays = (features.s, features.trades, features.history, self._hours)
-        return self._writer.write(arrays, self._control[BAND], now_ns, answers, self._bars)
+        return self._writer.write(arrays, self._control[BAND], now_ns, answers)
 
     # -- control of the loop ------------------------------------------------------------
 
@@ -243,7 +243,8 @@ class Market:
     def rezone(self, given: tuple[Zone, ...]) -> None:
         """Let the zones in force set the cadence; beyond `MAX_ZONES` high ones the first count."""
         rows = zone_rows(self.zones(given))[:MAX_ZONES]
-        self._loop.zones[self._place, : len(rows)] = rows
+        if rows:
+            self._loop.zones[self._place, : len(rows)] = rows
         self._control[ZONES] = len(rows)
         reband(self._loop.control[self._place], self._loop.zones[self._place], self.last_ticks())
 

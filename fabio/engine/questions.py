@@ -71,6 +71,7 @@ def _take(turn: Turn, index: int, source: str, answer: Assessment) -> None:
         answered_at_ns=now_ns,
         good_until_ns=now_ns + int(turn.policy.regime_good_for_s * NS),
         reasoning=answer.reasoning,
+        last_ticks=market.last_ticks(),
     )))
     if answer.zones and answer.zones != record.zones:
         turn.note(ZonesSet(market=index, zones=answer.zones))

@@ -66,6 +66,7 @@ class Turn:
         self.holding = any(record.position is not None for record in state.markets)
         self.watched_version = 0
         self.timer: tuple[int, int] = (0, 0)  # version, next timer
+        self._recent: dict[int, tuple[int, Recent]] = {}  # market -> version, what it was then
 
     def begin(self) -> None:
         """Empty the out-trays."""
@@ -98,6 +99,12 @@ class Turn:
 
     def recent(self, index: int) -> Recent:
         """What guards remember of one market."""
+        kept = self._recent.get(index)
+        if kept is None or kept[0] != self.version:
+            kept = self._recent[index] = (self.version, self._recent_now(index))
+        return kept[1]
+
+    def _recent_now(self, index: int) -> Recent:
         record = self.state.markets[index]
         working = 0
         for order in self.state.orders.values():

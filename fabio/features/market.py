@@ -76,6 +76,15 @@ from fabio.model.stats import BigPrint, MarketStats
 from fabio.model.tick import Ticks
 
 
+def stats_of(ints: list[Any], floats: list[Any]) -> MarketStats:
+    """Give what `read` wrote as statistics."""
+    return MarketStats(
+        *ints[:NULLABLE_FROM],
+        *[None if value == NULL else value for value in ints[NULLABLE_FROM:INTS]],
+        *[value if value == value else None for value in floats],
+    )
+
+
 class NoTradeYet(LookupError):
     """Statistics were asked for before the first trade."""
 
@@ -132,6 +141,7 @@ class MarketFeatures:
         self.arrays = MarketArrays(1) if arrays is None else arrays
         self.market = market
         self.usual_range_ticks = np.full(SESSION_MINUTES, np.nan)
+        self._usual = self.usual_range_ticks.data
         self._ints = np.empty(INTS, dtype=np.int64)
         self._floats = np.empty(FLOATS, dtype=np.float64)
         self.view_again()
@@ -151,6 +161,7 @@ class MarketFeatures:
     def view_again(self) -> None:
         """Take views of the arrays, which were made or replaced."""
         self.s = self.arrays.s[self.market]
+        self.words = self.s.data  # gives Python's integers, at a third of numpy's cost
         self.rows = self.arrays.rows[self.market]
         self.trades = self.arrays.trades[self.market]
         self.history = self.arrays.history[self.market]
@@ -230,7 +241,7 @@ class MarketFeatures:
     @property
     def has_traded(self) -> bool:
         """Whether there was a trade."""
-        return bool(self.s[LATEST_NS] != 0)
+        return bool(self.words[LATEST_NS] != 0)
 
     @property
     def latest_ns(self) -> int:
@@ -257,12 +268,7 @@ class MarketFeatures:
         if not self.has_traded:
             raise NoTradeYet(f"no trade of {self.instrument.symbol} yet")
         read(self.s, self.trades, self.history, now_ns, self._ints, self._floats)
-        ints: list[Any] = self._ints.tolist()
-        return MarketStats(
-            *ints[:NULLABLE_FROM],
-            *[None if value == NULL else value for value in ints[NULLABLE_FROM:]],
-            *[value if value == value else None for value in self._floats.tolist()],
-        )
+        return stats_of(self._ints.tolist(), self._floats.tolist())
 
     def nodes(self) -> Nodes:
         """Give the high- and low-volume nodes of the session's profile; empty before a trade."""
@@ -279,11 +285,11 @@ class MarketFeatures:
 
         With `now_ns` the running bar is among them if it has ended by then.
         """
-        s = self.s
-        finished = int(s[BARS])
-        ring = s[BARS_AT : BARS_AT + BARS_KEPT * BAR_WIDTH].reshape(BARS_KEPT, BAR_WIDTH)
-        first = max(int(s[BARS_AT_OPEN]), finished - min(count, BARS_KEPT))
-        bars = [self._bar(ring[i % BARS_KEPT].tolist()) for i in range(first, finished)]
+        s = self.words
+        finished = s[BARS]
+        first = max(s[BARS_AT_OPEN], finished - min(count, BARS_KEPT))
+        places = [BARS_AT + i % BARS_KEPT * BAR_WIDTH for i in range(first, finished)]
+        bars = [self._bar(s[at : at + BAR_WIDTH].tolist()) for at in places]
         if s[TRADES] > 0 and s[BAR_START_NS] + MINUTE_NS <= now_ns:
             bars.append(self._running())
         return tuple(bars[max(0, len(bars) - count):])
@@ -301,8 +307,8 @@ class MarketFeatures:
         ])
 
     def _bar(self, fields: list[Any]) -> Bar:
-        minute = (fields[0] - int(self.s[SESSION_OPEN_NS])) // MINUTE_NS
-        usual = float(self.usual_range_ticks[minute]) if 0 <= minute < SESSION_MINUTES else np.nan
+        minute = (fields[0] - self.words[SESSION_OPEN_NS]) // MINUTE_NS
+        usual = self._usual[minute] if 0 <= minute < SESSION_MINUTES else np.nan
         return Bar(*fields, *([usual] if usual == usual else []))
 
     def footprint(self) -> Footprint | None:

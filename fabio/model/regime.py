@@ -18,7 +18,8 @@ class Regime(msgspec.Struct, frozen=True, kw_only=True):
     """One label with its age; `direction` is `none` unless the label is trend.
 
     `source` names who said so (`rules`, or a model's name); times are on the runtime
-    clock; after `good_until_ns` the label is stale.
+    clock; after `good_until_ns` the label is stale. `last_ticks` is the last price when the
+    answer came, None where it is not known.
     """
 
     label: Label
@@ -30,6 +31,7 @@ class Regime(msgspec.Struct, frozen=True, kw_only=True):
     answered_at_ns: int
     good_until_ns: int
     reasoning: str = ""
+    last_ticks: int | None = None
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):

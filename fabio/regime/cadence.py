@@ -58,12 +58,11 @@ def intervals_ns(settings: CadenceSettings = DEFAULT_CADENCE) -> NDArray[np.int6
     return np.array([interval_ns(band, settings) for band in BANDS], dtype=np.int64)
 
 
-def zone_rows(zones: Sequence[Zone]) -> NDArray[np.int64]:
-    """Write the high-priority zones as rows (centre, inner, outer) in ticks for the kernel."""
-    rows = [
+def zone_rows(zones: Sequence[Zone]) -> list[tuple[int, int, int]]:
+    """Give the high-priority zones as rows (centre, inner, outer) in ticks for the kernel."""
+    return [
         (zone.centre_ticks, zone.inner_ticks, zone.outer_ticks) for zone in zones if zone.priority == "high"
     ]
-    return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
 
 @kernel

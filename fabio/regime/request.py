@@ -18,10 +18,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from fabio.features.compiled import kernel
 from fabio.features.nodes import Nodes
 from fabio.features.read import FLOATS
 from fabio.model.account import Account, Recent
-from fabio.model.bar import Bar
 from fabio.model.instrument import Instrument
 from fabio.model.order import Position
 from fabio.model.regime import Regime
@@ -32,7 +32,7 @@ from fabio.regime import numbers
 from fabio.regime.layout import market_layout
 from fabio.regime.reading import Readings
 from fabio.regime.rule_model import Brief
-from fabio.regime.template import Template
+from fabio.regime.template import Parts, Template, fill
 
 Arrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
 NS = 1_000_000_000
@@ -125,7 +125,7 @@ class QuestionWriter:
         self._is_put = False
 
     def write(
-        self, arrays: Arrays, band: int, now_ns: int, answers: Sequence[Regime], bars: Sequence[Bar],
+        self, arrays: Arrays, band: int, now_ns: int, answers: Sequence[Regime],
     ) -> tuple[bytes, Brief]:
         """Write a question as of the last trade, and its brief for the rules; after both `put_...`.
 
@@ -137,8 +137,6 @@ class QuestionWriter:
             Number of the band price stands in.
         answers
             Oldest first; the newest few are shown.
-        bars
-            Finished 1-minute bars, oldest first; they tell how price moved since earlier answers.
         """
         if not self._is_put:
             self._template.put(self._slots)
@@ -146,14 +144,13 @@ class QuestionWriter:
                 self._head["account"], self._head["historical_notes_snippet"], self._head["importance_zones"],
             )
             self._is_put = True
-        s, trades, history, hours = arrays
-        numbers.measure(s, trades, history, hours, now_ns, band, self._integers, self._reals)
+        length = _measure_and_fill(
+            arrays, (now_ns, band), self._integers, self._reals, self._template.parts, self._template.out,
+        )
         brief = self._brief.tolist()
         shown = answers[-ANSWERS_SHOWN:]
-        told = [self._answer(regime, now_ns, brief[0], bars) for regime in shown]
-        body = b"".join((
-            self._opening, b",".join(told), b"]", self._template.fill(self._integers, self._reals),
-        ))
+        told = [self._answer(regime, now_ns, brief[0]) for regime in shown]
+        body = b"".join((self._opening, b",".join(told), b"]", self._template.written(length)))
         return body, Brief(
             self._rules, self._states, tuple([(regime.label, regime.direction) for regime in shown]),
             self._price(brief[0]), *brief[1:],
@@ -162,20 +159,16 @@ class QuestionWriter:
     def _price(self, ticks: int) -> float:
         return ticks * self._tick_over / self._tick_under
 
-    def _answer(self, regime: Regime, now_ns: int, last_ticks: int, bars: Sequence[Bar]) -> bytes:
+    def _answer(self, regime: Regime, now_ns: int, last_ticks: int) -> bytes:
         said = (regime.label, regime.direction, regime.confidence, regime.source)
         text = self._answers.get(said)
         if text is None:
             if len(self._answers) >= ANSWERS_KEPT:
                 self._answers.clear()
             text = self._answers[said] = _around(regime)
-        moved = b"null"
-        for bar in reversed(bars):  # from the close of the last bar finished by then, if it is still known
-            if bar.start_ns + MIN_NS <= regime.answered_at_ns:
-                moved = b"%d" % (last_ticks - bar.close_ticks)
-                break
-        age_s = b"%d" % ((now_ns - regime.answered_at_ns) // NS)
-        return b"".join((text[0], age_s, text[1], moved, text[2]))
+        then_ticks = regime.last_ticks
+        moved = b"null" if then_ticks is None else b"%d" % (last_ticks - then_ticks)
+        return b"%b%d%b%b%b" % (text[0], (now_ns - regime.answered_at_ns) // NS, text[1], moved, text[2])
 
     def _zone(self, zone: Zone) -> dict[str, Any]:
         return {
@@ -196,6 +189,19 @@ class QuestionWriter:
             "strategy": position.strategy,
             "target_price": None if target is None else self._price(target),
         }
+
+
+@kernel
+def _measure_and_fill(
+    arrays: Arrays, moment: tuple[int, int], integers: NDArray[np.int64], reals: NDArray[np.float64],
+    parts: Parts, out: NDArray[np.uint8],
+) -> int:
+    """Measure as of `moment` (runtime clock, band) and write the template; one call of a kernel costs as much as it."""
+    s, trades, history, hours = arrays
+    now_ns, band = moment
+    numbers.measure(s, trades, history, hours, now_ns, band, integers, reals)
+    text, ends, holes, factors, joined, joined_ends = parts
+    return fill(text, ends, holes, factors, joined, joined_ends, integers, reals, out)
 
 
 def request_hash(body: bytes) -> str:

@@ -30,6 +30,11 @@ _WORD_TEXT = np.frombuffer(b"".join(WORDS), dtype=np.uint8)
 _WORD_ENDS = np.cumsum([0, *map(len, WORDS)], dtype=np.uint64)
 _LONGEST_NUMBER = 40
 
+Parts = tuple[
+    NDArray[np.uint8], NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64], NDArray[np.uint8],
+    NDArray[np.uint64],
+]
+"""What a template hands to `fill`: its text, cut where; its holes, with their factors; the slots' texts, cut where."""
 _KIND, _SOURCE, _FACTOR, _DECIMALS, _FIRST_WORD = range(5)
 _HOLE_WIDTH = 5
 
@@ -95,21 +100,31 @@ class Template:
         self._ends = np.array([*ends, len(text)], dtype=np.uint64)
         self._holes = np.array(rows, dtype=np.int64).reshape(len(rows), _HOLE_WIDTH)
         self._factors = np.array(factors, dtype=np.float64)
+        self.out = np.empty(0, dtype=np.uint8)
         self.put(dict.fromkeys(self._slots, b"null"))
 
     def put(self, slots: Mapping[str, bytes]) -> None:
-        """Put JSON into all slots; numbers come with `fill`."""
+        """Put JSON into all slots; numbers come with `fill`.
+
+        Sets `parts`, what the kernel `fill` takes first, and `out`, what it writes into.
+        """
         pieces = [slots[name] for name in self._slots]
         joined = b"".join(pieces)
-        self._joined = np.frombuffer(joined, dtype=np.uint8)
-        self._joined_ends = np.array([0, *accumulate(map(len, pieces))], dtype=np.uint64)
-        self._out = np.empty(len(self._text) + len(joined) + _LONGEST_NUMBER * len(self._holes), dtype=np.uint8)
+        joined_ends = np.array([0, *accumulate(map(len, pieces))], dtype=np.uint64)
+        self.parts = (self._text, self._ends, self._holes, self._factors,
+                      np.frombuffer(joined, dtype=np.uint8), joined_ends)
+        room = len(self._text) + len(joined) + _LONGEST_NUMBER * len(self._holes)
+        if len(self.out) < room:
+            self.out = np.empty(2 * room, dtype=np.uint8)
+            self._out_bytes = self.out.data
 
     def fill(self, integers: NDArray[np.int64], reals: NDArray[np.float64]) -> bytes:
         """Give the text with these numbers in its holes."""
-        length = fill(self._text, self._ends, self._holes, self._factors, self._joined, self._joined_ends,
-                      integers, reals, self._out)
-        return self._out[:length].tobytes()
+        return bytes(self.written(fill(*self.parts, integers, reals, self.out)))
+
+    def written(self, length: int) -> memoryview:
+        """Give the first bytes of `out`; they stand until the next ones are written."""
+        return self._out_bytes[:length]
 
 
 def _walk(layout: Mapping[str, Any], before: bytes) -> Iterator[bytes | Hole | Slot]:

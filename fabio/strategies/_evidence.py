@@ -3,6 +3,7 @@
 The leading underscore says that this file is no strategy.
 """
 
+from collections.abc import Sequence
 from math import ceil
 
 import msgspec
@@ -11,6 +12,8 @@ from fabio.model.order import Position
 from fabio.model.signal import Tighten
 from fabio.model.view import View
 
+Condition = tuple[str, bool | None, float | None, float | None]
+"""Name, whether it holds (None: unknown), value seen, threshold."""
 NS = 1_000_000_000
 BIG_PRINTS_NS = 300 * NS
 """Big prints older than five minutes say nothing about this turn."""
@@ -87,6 +90,17 @@ def needed(known: int, thresholds: FlowThresholds) -> int:
     (2, 0)
     """
     return ceil(thresholds.share * known - 1e-9)
+
+
+def flow_condition(confirmed: int, known: int, thresholds: FlowThresholds) -> Condition:
+    """Give the condition that enough of the known pieces confirm; unknown where none is known."""
+    wanted = needed(known, thresholds)
+    return ("order_flow", None if known == 0 else confirmed >= wanted, float(confirmed), float(wanted))
+
+
+def all_hold(conditions: Sequence[Condition]) -> bool:
+    """Tell whether no condition fails; an unknown one does not."""
+    return False not in [condition[1] for condition in conditions]
 
 
 def spread_ticks(bar_ranges: float, floor_ticks: int, view: View) -> int:

@@ -23,10 +23,17 @@ import msgspec
 from fabio.model.bar import Bar
 from fabio.model.signal import Exit, Signal, Tighten
 from fabio.model.view import View, Wake
-from fabio.strategies._evidence import FlowThresholds, break_even, needed, spread_ticks, weigh
+from fabio.strategies._evidence import (
+    Condition,
+    FlowThresholds,
+    all_hold,
+    break_even,
+    flow_condition,
+    spread_ticks,
+    weigh,
+)
 
 NAME = "mean_reversion"
-Condition = tuple[str, bool | None, float | None, float | None]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What was seen; `side` is the trade's, 0 with too few bars; `extreme_ticks` the attempt's."""
+    """What was seen; `side` is the trade's, 0 where a condition failed; `extreme_ticks` the attempt's."""
 
     conditions: tuple[Condition, ...]
     side: int = 0
@@ -100,15 +107,12 @@ class Strategy:
         if position is not None and position.strategy == NAME:
             return break_even(view, position, settings.break_even_r, settings.break_even_offset_ticks,
                               settings.flow)
-        look = self._look(view)
-        for condition in look.conditions:
-            if condition[1] is False:
-                return None
-        return self._signal(view, look)
+        look = self._look(view, whole=False)
+        return self._signal(view, look) if look.side else None
 
     def conditions(self, view: View) -> tuple[Condition, ...]:
         """Give every condition looked at: name, whether it holds (None: unknown), value, threshold."""
-        return self._look(view).conditions
+        return self._look(view, whole=True).conditions
 
     def _signal(self, view: View, look: Look) -> Signal | None:
         settings, state, stats, side = self.settings, view.state, view.stats, look.side
@@ -131,7 +135,8 @@ class Strategy:
                    f"POC {reward} ticks away, stop {risk}",
         )
 
-    def _look(self, view: View) -> Look:
+    def _look(self, view: View, whole: bool) -> Look:
+        """Look at the conditions, in order; order flow is weighed only if all others hold, or the `whole` is asked."""
         settings, stats = self.settings, view.stats
         bars = view.bars[-settings.attempt_bars:]
         count, span = len(bars), stats.bar_range_15min_ticks
@@ -151,8 +156,6 @@ class Strategy:
         room, least_room = (stats.last_ticks - stats.poc_ticks) * attempt, settings.room_bar_ranges * span
         alone = _reach(last, attempt) - edge >= margin > _reach(before, attempt) - edge
         side = -attempt
-        confirmed, known = weigh(view, side, settings.flow)
-        wanted = needed(known, settings.flow)
         share, balanced = _balance(view, settings.balance_share)
         conditions: tuple[Condition, ...] = (
             ("balance", balanced, share, settings.balance_share),
@@ -160,11 +163,16 @@ class Strategy:
             ("reclaim", close <= edge and (close_before > edge or alone), float(edge - close), 0.0),
             ("not_accepted", outside <= settings.accept_bars, float(outside), float(settings.accept_bars)),
             ("room", room >= max(least_room, 1), float(room), least_room),
-            ("order_flow", None if known == 0 else confirmed >= wanted, float(confirmed), float(wanted)),
         )
+        stands = all_hold(conditions)
+        if not stands and not whole:
+            return Look(conditions)
+        confirmed, known = weigh(view, side, settings.flow)
+        flow = flow_condition(confirmed, known, settings.flow)
         flow_share = confirmed / known if known else 0.5
         sure = 0.25 + 0.4 * flow_share + 0.2 * (share or 0.0) + 0.15 * (outside <= settings.accept_bars / 2)
-        return Look(conditions, side, (edge + extreme) * attempt, min(sure, 1.0))
+        side = side if stands and flow[1] is not False else 0
+        return Look((*conditions, flow), side, (edge + extreme) * attempt, min(sure, 1.0))
 
 
 def _reach(bar: Bar, attempt: int) -> int:

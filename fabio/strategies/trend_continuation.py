@@ -21,10 +21,17 @@ import msgspec
 
 from fabio.model.signal import Exit, Signal, Tighten
 from fabio.model.view import View, Wake
-from fabio.strategies._evidence import FlowThresholds, break_even, needed, spread_ticks, weigh
+from fabio.strategies._evidence import (
+    Condition,
+    FlowThresholds,
+    all_hold,
+    break_even,
+    flow_condition,
+    spread_ticks,
+    weigh,
+)
 
 NAME = "trend_continuation"
-Condition = tuple[str, bool | None, float | None, float | None]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What was seen; `side` is 0 without a trend, the prices are None where nothing was found."""
+    """What was seen; `side` is 0 where a condition failed, the prices are None where nothing was found."""
 
     conditions: tuple[Condition, ...]
     side: int = 0
@@ -103,12 +110,9 @@ class Strategy:
         if position is not None and position.strategy == NAME:
             return break_even(view, position, settings.break_even_r, settings.break_even_offset_ticks,
                               settings.flow)
-        look = self._look(view)
-        if look.level_ticks is None or look.extreme_ticks is None:
+        look = self._look(view, whole=False)
+        if look.side == 0 or look.level_ticks is None or look.extreme_ticks is None:
             return None
-        for condition in look.conditions:
-            if condition[1] is False:
-                return None
         return self._signal(view, look, look.level_ticks, look.extreme_ticks)
 
     def conditions(self, view: View) -> tuple[Condition, ...]:
@@ -116,7 +120,7 @@ class Strategy:
 
         Later ones are missing where an earlier one left nothing to look at.
         """
-        return self._look(view).conditions
+        return self._look(view, whole=True).conditions
 
     def _signal(self, view: View, look: Look, level_ticks: int, extreme_ticks: int) -> Signal | None:
         settings, state, side = self.settings, view.state, look.side
@@ -139,7 +143,8 @@ class Strategy:
                    f"{look.level} (tick {level_ticks}), stop {risk} ticks away, target {reward}",
         )
 
-    def _look(self, view: View) -> Look:
+    def _look(self, view: View, whole: bool) -> Look:
+        """Look at the conditions, in order; order flow is weighed only if all others hold, or the `whole` is asked."""
         settings, stats = self.settings, view.stats
         bars = view.bars[-settings.window_bars:]
         count = len(bars)
@@ -163,8 +168,6 @@ class Strategy:
         near = spread_ticks(settings.touch_bar_ranges, settings.touch_floor_ticks, view)
         name, level, distance = self._nearest_level(view, side, low)
         fresh = not any(closes[k] > highs[k - 1] for k in range(max(place_low, place_top + 1), count - 1))
-        confirmed, known = weigh(view, side, settings.flow)
-        wanted = needed(known, settings.flow)
         conditions: tuple[Condition, ...] = (
             trend,
             _out_of_balance(view, side, settings.outside_share),
@@ -174,13 +177,18 @@ class Strategy:
             ("holds", level is not None and closes[-1] > level,
              None if level is None else float(closes[-1] - level), 0.0),
             ("turn", fresh and closes[-1] > highs[-2], float(closes[-1] - highs[-2]), 0.0),
-            ("order_flow", None if known == 0 else confirmed >= wanted, float(confirmed), float(wanted)),
         )
+        stands = all_hold(conditions)
+        if not stands and not whole:
+            return Look(conditions)
+        confirmed, known = weigh(view, side, settings.flow)
+        flow = flow_condition(confirmed, known, settings.flow)
         flow_share = confirmed / known if known else 0.5
         closeness = 0.0 if distance is None else max(0.0, 1 - distance / max(near, 1))
         sure = 0.25 + 0.4 * flow_share + 0.2 * _regime_confidence(view) + 0.15 * closeness
         level_ticks = None if level is None else level * side
-        return Look(conditions, side, name, level_ticks, low * side, min(sure, 1.0))
+        entered = side if stands and flow[1] is not False else 0
+        return Look((*conditions, flow), entered, name, level_ticks, low * side, min(sure, 1.0))
 
     def _nearest_level(self, view: View, side: int, low: int) -> tuple[str, int | None, int | None]:
         """Give the level nearest to the pullback's low, both mirrored to the long side."""

@@ -74,7 +74,7 @@ def write(
     ))
     writer.put_agent(OwnRecord(**(values | record)), NOW_NS, stats.last_ticks)
     arrays = (market.s, market.trades, market.history, hours_of(session))
-    return writer.write(arrays, band, NOW_NS, last_answers, bars)
+    return writer.write(arrays, band, NOW_NS, last_answers)
 
 
 def ask(*args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -123,11 +123,12 @@ def test_an_open_position_comes_with_its_thesis_and_its_gain():
 
 def test_an_earlier_answer_comes_with_what_price_did_since():
     last = features().stats().last_ticks
-    answers = [make_regime(answered_at_ns=NOW_NS - age * MIN_NS) for age in (40, 5)]
+    answers = [make_regime(answered_at_ns=NOW_NS - age * MIN_NS, last_ticks=price)
+               for age, price in ((40, None), (5, last - 7))]
     first, second = ask(bars=TREND_BARS, last_answers=answers)["last_answers"]
     assert first["moved_ticks_since"] is None
     assert second == {"age_s": 300, "confidence": 0.5, "direction": "none", "regime": "range", "source": "rules",
-                      "moved_ticks_since": last - TREND_BARS[-6].close_ticks}
+                      "moved_ticks_since": 7}
 
 
 def test_only_the_newest_notes_and_answers_are_shown_oldest_first():
