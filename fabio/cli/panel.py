@@ -29,7 +29,7 @@ class Panel:
     def __init__(self, agent: Agent, board: Board, zone: ZoneInfo, console: Console | None = None) -> None:
         self._agent = agent
         self._board = board
-        self._instrument = agent.feed.instrument
+        self._instrument = agent.life.instrument
         self._clock = Telling([self._instrument], zone, lambda line: None).clock
         self._live = Live(console=console or Console(), screen=True, auto_refresh=False, transient=True)
 
@@ -52,7 +52,7 @@ class Panel:
         trades = max(3, min(left // 3 + 1, 12))
         layout = Layout()
         layout.split_column(
-            Layout(Box(self._head(), title=f"[bold]fabio[/] {self._agent.feed.name}", title_align="left",
+            Layout(Box(self._head(), title=f"[bold]fabio[/] {self._agent.life.name}", title_align="left",
                        subtitle="[dim]paper money · Ctrl-C flattens and ends[/]", subtitle_align="right"), size=3),
             Layout(name="middle", size=8),
             Layout(Box(strategies, title="Strategies", title_align="left"), size=strategies.row_count + 2),

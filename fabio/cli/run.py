@@ -142,7 +142,7 @@ def _tell_start(ready: "Ready", plain: "Plain") -> None:
             f"{state.account.balance:,.2f} USD, {len(state.notes)} notes, "
             f"{sum(each.trades for each in state.performance.values())} trades on record"
         )
-    plain.say(f"{ready.agent.feed.name}: times are {ready.zone.key}; records in {ready.agent.folder}")
+    plain.say(f"{ready.agent.life.name}: times are {ready.zone.key}; records in {ready.agent.folder}")
 
 
 def _speed(text: str | None) -> float | None:

@@ -19,12 +19,12 @@ def print_end(ready: "Ready", plan: "RunPlan") -> None:
     account, state = board.account(), agent.driver.engine.state
     lived = state.tape_pos - ready.recovered.ticks
     if agent.finished and lived == 0:
-        console.print(f"[bold]{agent.feed.name} is done[/]: all {state.tape_pos:,} ticks were lived through already. "
+        console.print(f"[bold]{agent.life.name} is done[/]: all {state.tape_pos:,} ticks were lived through already. "
                       "With another --logs it starts over.")
     else:
         console.print()
         end = "finished" if agent.finished else f"stopped: {agent.stopping}"
-        console.print(f"[bold]{agent.feed.name}[/] {end}", style="")
+        console.print(f"[bold]{agent.life.name}[/] {end}", style="")
     console.print(
         f"{answer['signals']} signals: {answer['approved']} approved, {answer['blocked']} blocked; "
         f"{answer['trades']} trades, net [bold]{answer['net_pnl']:+,.2f} USD[/] (fees {answer['fees']:,.2f}); "

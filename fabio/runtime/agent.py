@@ -1,8 +1,8 @@
 """Agent: the asyncio shell around the machine.
 
-One task group of named root tasks: the feed, the inbox, the heartbeat, and whoever watches
-(the panel). The first to end ends all. Everything touches the machine on one thread, in
-pieces of about `PIECE_S`, so that no task waits long for another.
+One task group of named root tasks: a life (a tape at its pace, or a venue), the inbox, the
+heartbeat, and whoever watches (the panel). The first to end ends all. Everything touches the
+machine on one thread, in small pieces, so that no task waits long for another.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,63 +20,54 @@ from fabio.journal.world import write_status
 from fabio.model.event import OperatorAsked
 from fabio.runtime.board import Board
 from fabio.runtime.drive import Driver
-from fabio.runtime.feeds import Feed, Stretch
 from fabio.runtime.folder import FolderSink
+from fabio.runtime.life import Life, Watcher
 from fabio.runtime.requests import answer_of, event_of
 
-PIECE_S = 0.008
-"""Wall time the machine takes at once before other tasks have their turn."""
-PACE_S = 0.01
 INBOX_S = 0.01
 FLUSH_S = 0.25
 HEARTBEAT_S = 1.0
-FEWEST, MOST = 64, 65_536  # ticks in a piece
-SETTLE_NS = 2_000_000_000
-"""How long a flattening at the end may take on the runtime clock."""
 
 logger = logging.getLogger("fabio.agent")
 
-Watcher = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Agent:
-    """A running agent in test mode.
+    """A running agent.
 
     Parameters
     ----------
     driver, sink
         The machine with its paper exchange, recovered; the folder it writes to.
+    life
+        Brings time, ticks and answers to the machine.
     board
         What the heartbeat tells.
     identity
         What stays the same in `status.json`: mode, feed, speed and the like.
-    until_ns
-        Runtime clock at which to stop; None for the feed's end.
     """
 
     def __init__(
-        self, driver: Driver, sink: FolderSink, feed: Feed, board: Board, inbox: Inbox, folder: Path,
-        identity: Mapping[str, Any], until_ns: int | None = None,
+        self, driver: Driver, sink: FolderSink, life: Life, board: Board, inbox: Inbox, folder: Path,
+        identity: Mapping[str, Any],
     ) -> None:
         self.driver = driver
         self.folder = folder
-        self.feed = feed
+        self.life = life
         self.board = board
         self.stopping = ""  # why, once somebody asked
-        self.finished = False  # the feed came to its end
         self.leave: Callable[[], None] = lambda: None  # what to do before leaving at once
         self._sink = sink
         self._inbox = inbox
         self._identity = identity
-        self._until_ns = until_ns
-        self._piece = 1_024
         self._signals = 0
         self._stop_soon = ""
 
     async def run(self, watchers: Mapping[str, Watcher] | None = None) -> None:
         """Live until the feed ends, somebody asks to stop, or a root task fails."""
         parts: dict[str, Watcher] = {
-            "feed": self._live, "inbox": self._read_inbox, "heartbeat": self._beat, **(watchers or {}),
+            "life": self._live, **self.life.tasks, "inbox": self._read_inbox, "heartbeat": self._beat,
+            **(watchers or {}),
         }
         self._listen_to_signals()
         try:
@@ -107,78 +98,23 @@ class Agent:
         if self.stopping:
             return
         logger.info("stopping: %s", why)
-        self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"signal-{time.time_ns()}", verb="stop", reason=why))
+        self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"stop-{self.driver.engine.state.seq + 1}", verb="stop",
+                                reason=why))
         self.stopping = why
 
     @property
     def now_ns(self) -> int:
-        """The runtime clock: that of the feed."""
-        return self.driver.engine.state.now_ns
+        """The runtime clock."""
+        return self.life.now_ns
 
-    # -- the feed -----------------------------------------------------------------------
+    @property
+    def finished(self) -> bool:
+        """Whether the feed came to its end."""
+        return self.life.finished
 
     async def _live(self) -> None:
-        stretches = self.feed.stretches()
-        while not self.stopping:
-            stretch = await asyncio.to_thread(next, stretches, None)
-            if stretch is None:
-                break
-            await self._pass(stretch)
-        if not self.stopping:
-            self.finished = True
-            if self.feed.end_ns is not None:
-                self.driver.pass_time(self.feed.end_ns)
-        self._flatten_at_the_end()
-
-    async def _pass(self, stretch: Stretch) -> None:
-        """Live through a stretch, at its speed."""
-        ticks, start = stretch.ticks, 0
-        end = len(ticks)
-        if self._until_ns is not None:
-            end = int(ticks.ts_recv_ns.searchsorted(self._until_ns, side="right"))
-        first_ns = int(ticks.ts_recv_ns[0]) if len(ticks) else 0
-        since = time.perf_counter()
-        while start < end and not self.stopping:
-            stop = min(start + self._piece, end)
-            if stretch.speed is not None:
-                now_ns = first_ns + int((time.perf_counter() - since) * stretch.speed * 1e9)
-                due = int(ticks.ts_recv_ns.searchsorted(now_ns, side="right"))
-                if due <= start:
-                    self.driver.pass_time(min(now_ns, int(ticks.ts_recv_ns[start]) - 1))
-                    await asyncio.sleep(PACE_S)
-                    continue
-                stop = min(stop, due)
-            self._take(stretch, start, stop)
-            start = stop
-            await asyncio.sleep(0)
-        if self._until_ns is not None and end < len(ticks) and not self.stopping:
-            self.driver.pass_time(self._until_ns)
-            why = "the time given with --until has come"
-            self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"until-{self._until_ns}", verb="stop", reason=why))
-            self.stopping = why
-
-    def _take(self, stretch: Stretch, start: int, stop: int) -> None:
-        """Feed a piece, and learn how large the next one may be."""
-        since = time.perf_counter()
-        self.driver.feed(stretch.ticks.slice(start, stop))
-        took = time.perf_counter() - since
-        if took > PIECE_S:
-            self._piece = max(FEWEST, int((stop - start) * PIECE_S / took))
-        elif stop - start == self._piece and took < PIECE_S / 2:
-            self._piece = min(MOST, self._piece * 2)
-
-    def _flatten_at_the_end(self) -> None:
-        """Let the exchange do what it was asked for, where no tick comes any more."""
-        engine = self.driver.engine
-        held = any(market.position is not None for market in engine.state.markets)
-        if held and not self.stopping:
-            self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"end-{engine.state.tape_pos}", verb="stop",
-                                    reason="the feed has ended"))
-        limit_ns = self.now_ns + SETTLE_NS
-        due_ns = self.driver.exchange.next_due_ns()
-        while due_ns <= limit_ns:
-            self.driver.pass_time(due_ns)
-            due_ns = self.driver.exchange.next_due_ns()
+        await self.life.live(lambda: bool(self.stopping))
+        await self.life.end(self._stop)
 
     # -- people and other programs ------------------------------------------------------
 
@@ -239,7 +175,7 @@ class Agent:
 
     def progress(self) -> float:
         """Tell how much of the feed is over, 0 to 1."""
-        return self.feed.progress(self.now_ns, self.driver.engine.state.tape_pos)
+        return self.life.progress()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

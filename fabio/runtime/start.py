@@ -27,6 +27,7 @@ from fabio.runtime.drive import Driver
 from fabio.runtime.feeds import DemoFeed, FileFeed, world_feed
 from fabio.runtime.folder import FolderSink
 from fabio.runtime.history import keep_history
+from fabio.runtime.paced import PacedLife
 from fabio.runtime.recovery import Recovered, RecoveryFailed, recover
 from fabio.runtime.telling import Telling
 from fabio.runtime.until import until_ns
@@ -181,8 +182,8 @@ def _recovered(
     inbox = Inbox(folder, recovered.acted)
     start_ns = driver.engine.state.now_ns if recovered.ticks else _first_ns(feed)
     identity = {"mode": "test", "feed": plan.feed, "speed": feed.speed}
-    agent = Agent(driver, sink, feed, board, inbox, folder, identity,
-                  until_ns(plan.until, zone, start_ns) if plan.until else None)
+    life = PacedLife(driver, feed, until_ns(plan.until, zone, start_ns) if plan.until else None)
+    agent = Agent(driver, sink, life, board, inbox, folder, identity)
     return Ready(agent=agent, driver=driver, sink=sink, claim=held, board=board, zone=zone, recovered=recovered,
                  words=tuple(words))
 

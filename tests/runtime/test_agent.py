@@ -164,8 +164,8 @@ def test_a_demo_folder_keeps_its_seed_and_symbol(tmp_path: Path) -> None:
     opened(tmp_path, seed=11, symbol="MES").close()
     again = opened(tmp_path, symbol=None)
     again.close()
-    assert again.agent.feed.name == "synthetic session 2026-06-01, seed 11"
-    assert again.agent.feed.instrument.symbol == "MES"
+    assert again.agent.life.name == "synthetic session 2026-06-01, seed 11"
+    assert again.agent.life.instrument.symbol == "MES"
     with pytest.raises(OtherWorld, match="--logs"):
         opened(tmp_path, seed=12, symbol="MES")
 
