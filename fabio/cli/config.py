@@ -88,7 +88,7 @@ def schema() -> None:
 def init(target: TargetArgument = DEFAULT_TARGET, json: JsonOption = False) -> None:
     """Copy the shipped configuration for editing; nothing is overwritten."""
     from fabio.cli.output import print_json
-    from fabio.settings.errors import ConfigError
+    from fabio.model.errors import ConfigError
     from fabio.settings.show import init_config
 
     try:

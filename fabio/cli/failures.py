@@ -10,9 +10,7 @@ OK, FAILED, USAGE, BAD_CONFIGURATION, NOT_FOUND, TIMEOUT, REFUSED, UNCERTAIN = r
 
 # module:class -> exit code; by name, so that nothing is imported for a failure that did not happen
 _CODES = {
-    "fabio.settings.errors:ConfigError": BAD_CONFIGURATION,
-    "fabio.adapters.data.errors:ConfigError": BAD_CONFIGURATION,
-    "fabio.adapters.data.errors:TapeError": BAD_CONFIGURATION,
+    "fabio.model.errors:ConfigError": BAD_CONFIGURATION,
     "fabio.journal.world:OtherWorld": BAD_CONFIGURATION,
     "fabio.journal.world:WorldUnreadable": BAD_CONFIGURATION,
     "fabio.journal.world:FolderBusy": REFUSED,

@@ -44,7 +44,7 @@ def log_path(folder: Path, name: str) -> Path:
         If there is no such log.
     """
     from fabio.cli.failures import BadUsage
-    from fabio.settings.errors import nearest
+    from fabio.model.errors import nearest
 
     word = name.removesuffix(".jsonl").removesuffix(".log")
     if word not in NAMES:

@@ -14,11 +14,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from fabio.adapters.data.errors import ConfigError as DataError
 from fabio.adapters.data.instruments import load_instruments
 from fabio.adapters.data.sessions import load_sessions
+from fabio.model.errors import ConfigError
 from fabio.runtime.kernels import is_warm, prepare_cache
-from fabio.settings.errors import ConfigError
 from fabio.settings.load import Settings, load
 from fabio.settings.places import config_file, config_folder, shipped_folder
 
@@ -29,7 +28,7 @@ DAYS_AHEAD = 60
 BUILT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """No clock that is right shows an earlier time."""
 IMPORT_NAMES = {"pydantic-settings": "pydantic_settings"}
-_READING = (ConfigError, DataError, OSError)
+_READING = (ConfigError, OSError)
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -108,7 +107,7 @@ def _sessions_words(folder: Path) -> str:
     for group in groups:
         table = load_sessions(path, group, today, last)
         if not len(table.dates):
-            raise DataError(f"{path}, [{group}]: the calendars know no session from {today} to {last}")
+            raise ConfigError(f"{path}, [{group}]: the calendars know no session from {today} to {last}")
     return (f"{path}: {len(groups)} product groups have sessions up to {last} (pandas_market_calendars "
             f"{version('pandas_market_calendars')})")
 

@@ -8,12 +8,12 @@ differs only where the machine, its configuration or the record has changed.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fabio.adapters.data.errors import ConfigError
 from fabio.adapters.data.instruments import find_instrument
 from fabio.engine.machine import Engine
 from fabio.engine.seams import MarketConfig
 from fabio.journal.reader import read_remarks, read_steps
 from fabio.journal.tape import TapeReader
+from fabio.model.errors import ConfigError
 from fabio.model.event import HistoryLoaded, TicksArrived
 from fabio.model.instrument import Instrument
 from fabio.model.step import Step

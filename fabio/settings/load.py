@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from fabio.engine.seams import NamedGuard, NamedStrategy, OrderPolicy
 from fabio.exchange.assumptions import Assumptions
+from fabio.model.errors import ConfigError, nearest
 from fabio.model.strategy import StrategyState
 from fabio.portfolio.account import AccountSettings
 from fabio.regime.cadence import CadenceSettings
@@ -20,7 +21,6 @@ from fabio.regime.reading import RegimeSettings
 from fabio.regime.zones import ZoneSettings
 from fabio.settings.basics import Agent, Basics, OpenAI, TopstepX
 from fabio.settings.catalog import catalogue, expected_words, plain_types
-from fabio.settings.errors import ConfigError, nearest
 from fabio.settings.parts import (
     GUARDS,
     SECTIONS,

@@ -7,7 +7,7 @@ The repository has one copy, `config/` at its top. An installed wheel carries it
 import stat
 from pathlib import Path
 
-from fabio.settings.errors import ConfigError
+from fabio.model.errors import ConfigError
 
 MAIN_FILE = "fabio.toml"
 MAX_BYTES = 1024 * 1024

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from fabio.model.errors import ConfigError
 from fabio.settings.basics import Basics
 from fabio.settings.catalog import Entry, catalogue, expected_words
-from fabio.settings.errors import ConfigError
 from fabio.settings.load import Settings
 from fabio.settings.parts import GUARDS, SECTIONS, STRATEGIES, InitialState, part_names, section_struct
 from fabio.settings.parts import settings_struct as part_struct

@@ -20,8 +20,8 @@ import orjson
 from dotenv.parser import parse_stream
 from pydantic import SecretStr
 
+from fabio.model.errors import ConfigError, nearest
 from fabio.settings.catalog import PREFIX, VARIABLES, Entry, catalogue, expected_words, plain_types
-from fabio.settings.errors import ConfigError, nearest
 from fabio.settings.parts import GUARDS, part_names
 from fabio.settings.places import read_text
 

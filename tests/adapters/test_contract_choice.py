@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from tape_writing import HEADER, START_NS, csv_tape, trade
 
-from fabio.adapters.data.errors import ConfigError, TapeError
+from fabio.adapters.data.errors import TapeError
+from fabio.model.errors import ConfigError
 
 THREE = HEADER + trade(0) + trade(1, "20000.50", "2", "A") + trade(2, "19999.75", "3", "N")
 

@@ -5,9 +5,9 @@ import duckdb
 import pytest
 from tape_writing import INSTRUMENTS, ROOT, SESSIONS, real_tape
 
-from fabio.adapters.data.errors import ConfigError
 from fabio.adapters.data.instruments import find_instrument, load_instruments
 from fabio.adapters.data.session_rules import read_rules
+from fabio.model.errors import ConfigError
 
 GOOD = """[NQ]
 description = "E-mini Nasdaq-100"

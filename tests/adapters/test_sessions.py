@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tape_writing import NS, SESSIONS
 
-from fabio.adapters.data.errors import ConfigError
 from fabio.adapters.data.sessions import load_sessions
+from fabio.model.errors import ConfigError
 from fabio.model.session import NO_TIME, Session, SessionTable
 
 CHICAGO = ZoneInfo("America/Chicago")

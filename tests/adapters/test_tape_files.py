@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from tape_writing import HEADER, INSTRUMENTS, START_NS, csv_tape, trade
 
-from fabio.adapters.data.errors import ConfigError, TapeError
+from fabio.adapters.data.errors import TapeError
 from fabio.adapters.data.tape_files import import_tape, list_tapes
 from fabio.adapters.data.tapes import open_tape
+from fabio.model.errors import ConfigError
 
 
 def test_an_imported_tape_reads_the_same(tmp_path: Path) -> None:

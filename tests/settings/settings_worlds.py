@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fabio.settings.errors import ConfigError
+from fabio.model.errors import ConfigError
 from fabio.settings.load import Settings, load
 
 

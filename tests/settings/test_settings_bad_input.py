@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fabio.settings.errors import ConfigError
+from fabio.model.errors import ConfigError
 from fabio.settings.load import load
 
 COOLDOWN = "[guards.cooldown]\nafter_exit_s = {}\n"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fabio.model.errors import ConfigError
 from fabio.settings import parts, show
 from fabio.settings.catalog import VARIABLES, catalogue
-from fabio.settings.errors import ConfigError
 from fabio.settings.load import load
 from fabio.settings.places import config_file, config_folder, shipped_folder
 
@@ -216,7 +216,7 @@ def test_init_copies_the_shipped_files_and_overwrites_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("module", ["fabio.journal.writer", "fabio.journal.records", "fabio.journal.inbox",
-                                    "fabio.journal.world", "fabio.journal.query", "fabio.settings.errors"])
+                                    "fabio.journal.world", "fabio.journal.query", "fabio.model.errors"])
 def test_light_rooms_import_nothing_heavy(module):
     heavy = "{'pydantic', 'duckdb', 'numba', 'pandas'}"
     script = f"import sys, {module}; print(sorted({heavy} & sys.modules.keys()))"

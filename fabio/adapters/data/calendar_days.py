@@ -3,7 +3,7 @@
 import datetime as dt
 import warnings
 
-from fabio.adapters.data.errors import ConfigError, did_you_mean
+from fabio.model.errors import ConfigError, did_you_mean
 
 
 def trading_days(calendar: str, first: dt.date, last: dt.date) -> dict[dt.date, dt.time | None]:

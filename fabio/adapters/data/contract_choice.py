@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fabio.adapters.data.contracts import Contract, parse_contract
-from fabio.adapters.data.errors import ConfigError, TapeError
+from fabio.adapters.data.errors import TapeError
 from fabio.adapters.data.instruments import find_instrument
+from fabio.model.errors import ConfigError
 from fabio.model.instrument import Instrument
 
 Instruments = dict[str, Instrument]

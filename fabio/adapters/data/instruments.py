@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from fabio.adapters.data.contracts import Contract, parse_contract
-from fabio.adapters.data.errors import ConfigError, did_you_mean
 from fabio.adapters.data.toml_file import read_toml
+from fabio.model.errors import ConfigError, did_you_mean
 from fabio.model.instrument import Instrument
 
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Instrument) if field.name != "symbol"}

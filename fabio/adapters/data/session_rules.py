@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fabio.adapters.data.errors import ConfigError, did_you_mean
 from fabio.adapters.data.toml_file import read_toml
+from fabio.model.errors import ConfigError, did_you_mean
 
 TOPSTEPX = "topstepx"
 """The table that holds what the account demands, whatever the product."""

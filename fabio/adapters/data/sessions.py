@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from fabio.adapters.data.calendar_days import trading_days
-from fabio.adapters.data.errors import ConfigError
 from fabio.adapters.data.session_rules import GroupRules, Hours, read_rules
+from fabio.model.errors import ConfigError
 from fabio.model.session import NO_TIME, SessionTable
 
 NS = 1_000_000_000

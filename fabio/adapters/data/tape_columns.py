@@ -7,7 +7,8 @@ read the Databento action `T` as true.
 from dataclasses import dataclass
 from pathlib import Path
 
-from fabio.adapters.data.errors import TapeError, did_you_mean
+from fabio.adapters.data.errors import TapeError
+from fabio.model.errors import did_you_mean
 
 REQUIRED = ("ts_event", "price", "size")
 CONTRACT_ROLES = ("symbol", "raw_symbol", "contract", "instrument_id")

@@ -5,10 +5,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fabio.adapters.data.errors import ConfigError, TapeError
+from fabio.adapters.data.errors import TapeError
 from fabio.adapters.data.tape_rows import rows_sql
 from fabio.adapters.data.tape_source import duckdb_name, literal, run
 from fabio.adapters.data.tapes import Tape, open_tape
+from fabio.model.errors import ConfigError
 from fabio.model.instrument import Instrument
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", ".dbn", ".dbn.zst")

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from fabio.adapters.data.errors import ConfigError
+from fabio.model.errors import ConfigError
 
 SIZE_LIMIT_BYTES = 1_000_000
 """A table of contracts is some 20 kB; more is the wrong file."""

@@ -1,11 +1,11 @@
-"""ConfigError: what is wrong in the configuration, where, and what would be right."""
+"""ConfigError: what a person has to mend, where, and what would be right; and the name that was meant."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class ConfigError(Exception):
-    """A setting that cannot stand; a person has to mend it (exit code 3).
+    """A setting or a file that cannot stand; a person has to mend it (exit code 3).
 
     Parameters
     ----------
@@ -62,3 +62,16 @@ def nearest(name: str, names: Iterable[str]) -> str:
     known = {each.lower(): each for each in names}
     found = get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.7)
     return known[found[0]] if found else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Suggest the nearest known words, in a message's words; empty where nothing is near.
+
+    >>> did_you_mean("tick_sise", ["tick_size", "tick_value"])
+    ' (did you mean tick_size?)'
+    >>> did_you_mean("qqqq", ["NQ", "ES"])
+    ''
+    """
+    upper = {candidate.upper(): candidate for candidate in known}
+    near = get_close_matches(word.upper(), upper, n=3, cutoff=0.7)
+    return f" (did you mean {' or '.join(upper[candidate] for candidate in near)}?)" if near else ""

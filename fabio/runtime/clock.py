@@ -1,0 +1,54 @@
+"""The clock of a live run: the system's, or a replaying gateway's.
+
+A real venue lives in wall time. The simulated gateway may replay a day at many times its
+speed and says so; then the whole agent has to live at that speed, or every limit of seconds
+would be wrong by that factor. So whoever waits or looks at the time does it here.
+
+Times between two moments come from the monotonic clock: a step of the wall clock moves
+nothing but the offset to the venue, which is measured apart.
+"""
+
+import asyncio
+import time
+from typing import NamedTuple
+
+
+class Moment(NamedTuple):
+    """What time it was, by both clocks, at one moment."""
+
+    now_ns: int
+    monotonic_ns: int
+
+
+class Clock:
+    """Time for one live run.
+
+    Parameters
+    ----------
+    start
+        What time it is; None takes the system's.
+    rate
+        Seconds of this clock per second of the world, > 0.
+    """
+
+    def __init__(self, start: Moment | None = None, rate: float = 1.0) -> None:
+        if not rate > 0:
+            raise ValueError(f"the rate is {rate}; it must be above 0")
+        self._start = Moment(time.time_ns(), time.monotonic_ns()) if start is None else start
+        self.rate = rate
+
+    def now_ns(self) -> int:
+        """Give the time, UTC; never falls."""
+        return self._start.now_ns + self._passed_ns()
+
+    def monotonic(self) -> float:
+        """Give seconds of this clock since some moment."""
+        return self._passed_ns() / 1e9
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for seconds of this clock."""
+        await asyncio.sleep(max(seconds, 0.0) / self.rate)
+
+    def _passed_ns(self) -> int:
+        passed = time.monotonic_ns() - self._start.monotonic_ns
+        return passed if self.rate == 1.0 else int(passed * self.rate)
