@@ -28,13 +28,12 @@ from fabio.features.hours import Gap
 from fabio.features.layout import BIG_AT, BIG_COUNT, BIG_KEPT, BIG_WIDTH, LAST, SESSION_INDEX
 from fabio.features.market import History
 from fabio.features.near import seconds_near_poc
-from fabio.features.nodes import Nodes
 from fabio.model.bar import Bar
 from fabio.model.fact import ShadowClosed
 from fabio.model.regime import Regime
 from fabio.model.session import Session
 from fabio.model.signal import Decision
-from fabio.model.stats import BigPrint, MarketStats
+from fabio.model.stats import BigPrint, MarketStats, Nodes
 from fabio.model.view import Wake
 from fabio.model.zone import Zone
 from fabio.regime.cadence import BANDS, zone_rows

@@ -67,12 +67,12 @@ from fabio.features.layout import (
     TRADING_SECONDS,
     VOLUME,
 )
-from fabio.features.nodes import Nodes, nodes_of
+from fabio.features.nodes import nodes_of
 from fabio.features.read import FLOATS, INTS, NULLABLE_FROM, read
 from fabio.model.bar import Bar
 from fabio.model.instrument import Instrument
 from fabio.model.session import NO_TIME, SessionTable
-from fabio.model.stats import BigPrint, MarketStats
+from fabio.model.stats import BigPrint, MarketStats, Nodes
 from fabio.model.tick import Ticks
 
 

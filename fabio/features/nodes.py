@@ -7,23 +7,14 @@ volume) the lowest row stands for all. HVN: above 1.5 times the mean row. LVN: b
 it, with an HVN on each side. At most 5 of each, most extreme first, ties to the lower row.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fabio.features.compiled import kernel
 from fabio.features.layout import BASE_ROW, HIGH, LOW, ROW_VOLUME
-from fabio.model.stats import Node
+from fabio.model.stats import Node, Nodes
 
 MOST_NODES = 5
-
-
-class Nodes(NamedTuple):
-    """Nodes, most extreme first; `volume_steps` is the row's own volume, not the smoothed one."""
-
-    high: tuple[Node, ...]
-    low: tuple[Node, ...]
 
 
 @kernel

@@ -4,6 +4,8 @@
 steps, times nanoseconds; None means "not known yet", never 0.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 
@@ -21,6 +23,13 @@ class Node(msgspec.Struct, frozen=True):
 
     price_ticks: int
     volume_steps: int
+
+
+class Nodes(NamedTuple):
+    """High- and low-volume nodes, most extreme first; `volume_steps` is the row's own volume, not the smoothed one."""
+
+    high: tuple[Node, ...]
+    low: tuple[Node, ...]
 
 
 class MarketStats(msgspec.Struct, frozen=True):
@@ -72,7 +81,7 @@ class MarketStats(msgspec.Struct, frozen=True):
     # nullable floats
     range_percentile: float | None
     cvd_slope_5min: float | None
-    """Size units per second."""
+    """Size steps per second."""
     cvd_slope_15min: float | None
     cvd_slope_5min_norm: float | None
     cvd_slope_15min_norm: float | None

@@ -19,13 +19,13 @@ import orjson
 from numpy.typing import NDArray
 
 from fabio.features.compiled import kernel
-from fabio.features.nodes import Nodes
 from fabio.features.read import FLOATS
 from fabio.model.account import Account, Recent
 from fabio.model.instrument import Instrument
 from fabio.model.order import Position
 from fabio.model.regime import Regime
 from fabio.model.session import Session
+from fabio.model.stats import Nodes
 from fabio.model.strategy import Note, StrategyPerformance, StrategyState
 from fabio.model.zone import Zone
 from fabio.regime import numbers

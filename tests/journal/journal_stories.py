@@ -38,6 +38,12 @@ ANSWER = Assessment(
     strategy_updates=(StrategyUpdate(name="mean_reversion", reason="trend", enabled=False),),
     zones=(Zone("poc", 6580, 4, 12),), notes=("POC held twice",),
 )
+RESPONSE = {
+    "market_assessment": {"regime": "trend"},
+    "strategy_updates": {"strategy_tweaks": [{"name": "mean_reversion", "reason": "trend", "enabled": False}]},
+    "importance_zones": [{"name": "poc", "price": Decimal("1645.0"), "priority": "high"}],
+    "notes_to_future_self": ("POC held twice",),
+}
 
 
 def step(seq: int, *facts: fact.Fact, **changes: object) -> Step:

@@ -1,10 +1,9 @@
 import pytest
-from journal_stories import ANSWER, ES, day
+from journal_stories import ES, RESPONSE, day
 
 from fabio.journal.exchanges import Exchange
 from fabio.journal.query import QueryFailed, query
 from fabio.journal.records import Records
-from fabio.journal.units import Units
 from fabio.journal.writer import Journal
 
 
@@ -14,7 +13,7 @@ def _write_day(logs):
         journal.append(step)
         records.write(step)
     records.exchange(Exchange(ask_id="A1", symbol="ES", ts_ns=1, source="rules", request_hash="00",
-                              request={"market_stats": {"cvd": -40}}, response=Units(ES).response(ANSWER)))
+                              request={"market_stats": {"cvd": -40}}, response=RESPONSE))
     journal.close()
     records.close()
 

@@ -3,11 +3,10 @@ from decimal import Decimal
 import msgspec
 import orjson
 import pytest
-from journal_stories import ANSWER, ES, START_NS, day, decision, order, step, trade
+from journal_stories import ES, RESPONSE, START_NS, day, decision, order, step, trade
 
 from fabio.journal.exchanges import Exchange, exchange_record
 from fabio.journal.records import REBUILT, RecordFold, Records, rebuild
-from fabio.journal.units import Units
 from fabio.journal.writer import Journal
 from fabio.model import fact
 from fabio.model.order import Fill
@@ -157,7 +156,7 @@ def test_an_exchange_has_its_final_shape(tmp_path):
         ask_id="A1", symbol="ES", ts_ns=START_NS, source="rules", request_hash="ab" * 32,
         request={"market_stats": {"cvd": -40}, "poc_cross_stats": {}, "strategy_performance": [],
                  "historical_notes_snippet": [], "price": Decimal("1646.75")},
-        response=Units(ES).response(ANSWER), usage={"prompt_tokens": 1200}, cost_usd=0.003, latency_ms=840.0,
+        response=RESPONSE, usage={"prompt_tokens": 1200}, cost_usd=0.003, latency_ms=840.0,
     )
     line = exchange_record(exchange)
     record = orjson.loads(line)
@@ -168,7 +167,7 @@ def test_an_exchange_has_its_final_shape(tmp_path):
     assert record["response"]["strategy_updates"]["strategy_tweaks"] == [
         {"name": "mean_reversion", "reason": "trend", "enabled": False}]
     assert record["response"]["importance_zones"] == [
-        {"name": "poc", "price": 1645.0, "inner": 1.0, "outer": 3.0, "priority": "high", "source": "profile"}]
+        {"name": "poc", "price": 1645.0, "priority": "high"}]
     assert record["response"]["notes_to_future_self"] == ["POC held twice"]
     encoded = orjson.dumps(exchange.request, default=float)
     assert exchange_record(msgspec.structs.replace(exchange, request=encoded)) == line

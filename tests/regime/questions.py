@@ -8,13 +8,12 @@ import numpy as np
 import orjson
 from views import NOW_NS, NQ, NS, OPEN_NS, SESSION, make_account, make_bars
 
-from fabio.features.line import line
 from fabio.features.market import MarketFeatures
-from fabio.features.nodes import Nodes
+from fabio.features.written import LineWriter
 from fabio.model.account import Recent
 from fabio.model.instrument import Instrument
 from fabio.model.session import NO_TIME, SessionTable
-from fabio.model.stats import Node
+from fabio.model.stats import Node, Nodes
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import Ticks
 from fabio.regime.numbers import hours_of
@@ -85,4 +84,4 @@ def ask(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 def features_line(market: MarketFeatures) -> dict[str, Any]:
     """Give the line of `fabio features` at the same moment."""
-    return line(market.instrument, market.stats(), market.nodes(), market.big_prints())
+    return LineWriter(market.instrument).line(market.stats(), market.nodes(), market.big_prints())
