@@ -24,7 +24,7 @@ ES = Instrument(
     size_step=Decimal(1), product_group="equity", trading_seconds_per_year=5_000_000, poc_cross_band_ticks=2,
 )
 STATS = MarketStats(**{
-    **{field.name: 0 for field in msgspec.structs.fields(MarketStats)},
+    **{field.name: 0.0 if field.type == float | None else 0 for field in msgspec.structs.fields(MarketStats)},
     "ts_ns": START_NS, "session_date": 20130903, "last_ticks": 6587, "poc_ticks": 6580, "vah_ticks": 6590,
     "val_ticks": 6570, "poc_side": 1, "cvd_steps": -40, "realized_vol_5min": None, "vwap_ticks": 6581.4,
     "session_high_ticks": 6600, "session_low_ticks": 6560, "since_last_cross_ns": 45_300_000_000,
