@@ -114,7 +114,8 @@ def any_views(draw):
     )
     account = make_account(
         balance=Decimal(draw(st.integers(47_000, 53_000))), open_pnl=Decimal(draw(st.integers(-900, 900))),
-        position_limit=Decimal(draw(st.integers(0, 5))), halted=draw(st.sampled_from(["", "operator"])),
+        position_limit=Decimal(draw(st.integers(0, 5))),
+        held_mini_equivalents=Decimal(draw(st.integers(0, 50))) / 10, halted=draw(st.sampled_from(["", "operator"])),
     )
     state = StrategyState(
         enabled=draw(st.booleans()), max_trades_per_session=draw(st.integers(0, 8)),

@@ -15,8 +15,15 @@ def symbol_is_certain(config: Path | None) -> bool:
     return "SYMBOL" not in os.environ and "FABIO_AGENT__SYMBOL" not in os.environ
 
 
-def first_line(logs: Path, feed: str, symbol: str | None, seed: int | None, speed: float | None) -> None:
+def first_line(
+    logs: Path, feed: str, symbol: str | None, seed: int | None, speed: float | None, mode: str = "test",
+) -> None:
     """Say what begins: which market, which money."""
+    if feed == "topstepx":
+        money = "live mode, observing: no order goes to the venue before `fabio arm`" if mode == "live" else (
+            "paper money (test mode)")
+        _print(f"fabio {__version__}: {money}; {symbol} at TopstepX")
+        return
     head = f"fabio {__version__}: paper money (test mode)"
     if feed != "demo":
         pace = "as fast as it goes" if speed is None or speed == float("inf") else f"{speed:g}x"

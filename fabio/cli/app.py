@@ -13,6 +13,7 @@ import typer
 
 from fabio import __version__
 from fabio.cli import (
+    arm,
     bench,
     config,
     data,
@@ -63,6 +64,8 @@ app.command("status", epilog="Example:  fabio status --json")(status.status)
 app.command("stop", epilog="Example:  fabio stop --logs logs")(stop.stop)
 app.command("flatten", epilog="Example:  fabio flatten --reason 'lunch'")(flatten.flatten)
 app.command("halt", epilog="Example:  fabio halt --reason 'news at 13:30'")(halt.halt)
+app.command("arm", epilog="Example:  fabio arm PRAC-V2-50K-1234")(arm.arm)
+app.command("disarm", epilog="Example:  fabio disarm --reason 'enough for today'")(arm.disarm)
 app.command("logs", epilog="Example:  fabio logs -f decisions")(logs.logs)
 app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)

@@ -86,7 +86,7 @@ def _compare(settings: "Settings", logs: Path, json: bool) -> None:
     from fabio.cli.folders import records_in
     from fabio.cli.output import print_json, say
     from fabio.runtime.recorded import Again, Recorded, empty_machine
-    from fabio.runtime.start import settings_hash
+    from fabio.runtime.reopen import settings_hash
 
     with records_in(logs):
         recorded = Recorded(settings, logs)

@@ -11,7 +11,7 @@ from fabio.cli.options import DEFAULT_LOGS, ConfigOption, LogsOption, SetOption,
 
 if TYPE_CHECKING:
     from fabio.cli.plain import Plain
-    from fabio.runtime.start import Ready, RunPlan
+    from fabio.runtime.reopen import Ready, RunPlan
     from fabio.settings.load import Settings
 
 ModeOption = Annotated[
@@ -55,7 +55,7 @@ def run(
     from fabio.cli.output import compiled_kernels, say
 
     factor = _speed(speed)
-    _check_mode(mode or "test")
+    wanted = _mode(mode) if mode is not None else None
     _check_model(model)
     _check_feed(feed)
     if until:
@@ -64,25 +64,28 @@ def run(
         from fabio.runtime.until import until_ns
 
         until_ns(until, ZoneInfo("UTC"), 0)  # only to refuse what is no time at once
-    certain = symbol is not None or symbol_is_certain(config)
+    certain = feed != "topstepx" and wanted != "live" and (symbol is not None or symbol_is_certain(config))
     if certain:
         first_line(logs, feed, symbol, seed, factor)
     with compiled_kernels() as cold:
-        from fabio.runtime.start import RunPlan, warm_up
+        from fabio.runtime.reopen import RunPlan
+        from fabio.runtime.start import warm_up
         from fabio.settings.load import load
 
         settings = load(config=config, overrides=set_ or (), without=without or ())
-        _check_mode(mode or settings.agent.mode)
+        wanted = wanted or settings.agent.mode
+        _check_live(wanted, feed)
         if model is None and settings.openai.api_key is not None:
             say("OPENAI_API_KEY is set, but asking a model is not in this version yet: the rules answer")
         if not certain:
-            first_line(logs, feed, settings.agent.symbol, seed, factor)
+            first_line(logs, feed, symbol or settings.agent.symbol, seed, factor, wanted)
         for warning in settings.warnings:
             say(warning)
         if cold:
             warm_up(settings)
     changes = (*(set_ or ()), *(f"without {guard}" for guard in without or ()))
-    _run(RunPlan(logs=logs, feed=feed, symbol=symbol, seed=seed, speed=factor, until=until, changes=changes), settings)
+    _run(RunPlan(logs=logs, mode=wanted, feed=feed, symbol=symbol, seed=seed, speed=factor, until=until,
+                 changes=changes), settings)
 
 
 def _run(plan: "RunPlan", settings: "Settings") -> None:
@@ -164,22 +167,24 @@ def _speed(text: str | None) -> float | None:
 def _check_feed(feed: str) -> None:
     from fabio.cli.failures import Unready
 
-    if feed == "topstepx":
-        raise Unready("--feed topstepx needs the venue's client, which this version does not have yet: "
-                      "use --feed demo or --feed FILE")
-    if feed != "demo" and not Path(feed).exists():
+    if feed not in ("demo", "topstepx") and not Path(feed).exists():
         near = "; did you mean demo?" if feed.lower().startswith("dem") else ""
         raise Unready(f"--feed {feed!r} is neither demo, topstepx nor a file that is here{near}")
 
 
-def _check_mode(mode: str) -> None:
-    from fabio.cli.failures import BadUsage, Refused
+def _mode(mode: str) -> str:
+    from fabio.cli.failures import BadUsage
 
-    if mode.lower() == "live":
-        raise Refused("live mode comes with the venue's client, which this version does not have: "
-                      "nothing was sent. --mode test trades on paper")
-    if mode.lower() not in ("test", "paper"):
+    if mode.lower() not in ("test", "paper", "live"):
         raise BadUsage(f"--mode {mode!r} is neither test (paper) nor live")
+    return "live" if mode.lower() == "live" else "test"
+
+
+def _check_live(mode: str, feed: str) -> None:
+    from fabio.cli.failures import BadUsage
+
+    if mode == "live" and feed != "topstepx":
+        raise BadUsage(f"live mode trades at TopstepX: --feed topstepx, not {feed}. --mode test trades {feed} on paper")
 
 
 def _check_model(model: str | None) -> None:

@@ -80,8 +80,35 @@ def lines(answer: dict[str, Any]) -> list[str]:
     ]
     if account["halted"]:
         found.append(f"HALTED    {account['halted']}")
+    found += venue_lines(answer.get("venue"))
     for name, each in answer["strategies"].items():
         record = each["record"]
         found.append(f"strategy  {name}: {'on' if each['enabled'] else 'off'}, risk {each['risk_fraction']:.2%}, "
                      f"{record['trades']} trades, {record['wins']} won, {record['net_pnl']:+,.2f} USD")
+    return found
+
+
+def venue_lines(venue: dict[str, Any] | None) -> list[str]:
+    """Write the venue's part; nothing on paper."""
+    if venue is None:
+        return []
+    limits = venue["limits"]
+    who = {"observing": "observing: orders go to the paper exchange, `fabio arm ACCOUNT` trades",
+           "armed": f"ARMED: orders go to {venue['account']} until {venue['armed_until']}",
+           "leaving": f"disarming: no entries, {venue['account']} has the orders until it is proven flat"}
+    heard = "connected, venue and book agree" if venue["agrees"] and venue["connected"] else (
+        "connected, not compared yet" if venue["connected"] else f"NOT CONNECTED: {venue['why_not']}")
+    room = [f"{limits['room_to_loss_floor']:,.2f} USD to the loss floor"]
+    if limits["room_to_daily_loss"] is not None:
+        room.append(f"{limits['room_to_daily_loss']:,.2f} USD to the daily limit")
+    if limits["consistency_share"] is not None and limits["consistency_limit"] is not None:
+        room.append(f"best day {limits['consistency_share']:.0%} of the profit (at most "
+                    f"{limits['consistency_limit']:.0%})")
+    if limits["scaling_cap_minis"] is not None:
+        room.append(f"scaling plan: {limits['scaling_cap_minis']:g} minis")
+    found = [f"venue     {who[venue['phase']]}", f"          {heard}", f"limits    {'; '.join(room)}"]
+    for name, words in (("unknown_orders", "orders whose outcome is not known"), ("not_ours", "not ours, left alone"),
+                        ("differences", "book and venue differ")):
+        if venue[name]:
+            found.append(f"CHECK     {words}: {'; '.join(venue[name])}")
     return found

@@ -8,7 +8,7 @@ from rich.console import Console
 from fabio.cli.tables import print_parts
 
 if TYPE_CHECKING:
-    from fabio.runtime.start import Ready, RunPlan
+    from fabio.runtime.reopen import Ready, RunPlan
 
 
 def print_end(ready: "Ready", plan: "RunPlan") -> None:

@@ -2,11 +2,12 @@
 
 import msgspec
 
+from fabio.engine.arming import entry_refusal, venue_verdict
+from fabio.engine.halting import close_market, end_arming
 from fabio.engine.seams import NamedStrategy
-from fabio.engine.turn import LIVE_ENTRY_STATES, Turn
-from fabio.model.command import ClosePosition, MoveStop, SubmitOrder
+from fabio.engine.turn import Turn
+from fabio.model.command import MoveStop, SubmitOrder
 from fabio.model.fact import (
-    ExitAsked,
     OrderBooked,
     ShadowOpened,
     SignalApproved,
@@ -14,9 +15,10 @@ from fabio.model.fact import (
     StopTightened,
 )
 from fabio.model.order import Order, Position
-from fabio.model.signal import Decision, Exit, Signal, Tighten
+from fabio.model.signal import Decision, Exit, Signal, Tighten, Verdict
 from fabio.model.strategy import StrategyState
 from fabio.model.view import View, Wake
+from fabio.portfolio.pretrade import Leaving, outside_box, too_many
 from fabio.portfolio.sizing import size_steps
 
 NS = 1_000_000_000
@@ -49,9 +51,17 @@ def decide(turn: Turn, named: NamedStrategy, wish: Signal, view: View) -> Decisi
     sizing = size_steps(
         signal, view.instrument, view.state, view.account, turn.policy.sizing, turn.held(index)
     )
+    venue = venue_verdict(state, index)
+    if venue is not None:
+        verdicts = (*verdicts, venue)
     refused = [verdict.guard for verdict in verdicts if not verdict.passed]
     if sizing.steps == 0:
         refused.append("sizing")
+    if not refused:
+        outside = _outside_box(turn, signal, index, sizing.steps)
+        if outside is not None:
+            verdicts = (*verdicts, outside)
+            refused.append(outside.guard)
     decision = Decision(
         id=f"{day_tag(state.account.trade_date)}-{state.decisions + 1}",
         ts_ns=state.now_ns,
@@ -75,6 +85,18 @@ def decide(turn: Turn, named: NamedStrategy, wish: Signal, view: View) -> Decisi
     if not refused:
         process_trade_decision(turn, decision)
     return decision
+
+
+def _outside_box(turn: Turn, signal: Signal, index: int, steps: int) -> Verdict | None:
+    """Hold an entry that would leave against the box; too many of them end live trading until a person arms it."""
+    state, market, policy = turn.state, turn.markets[index], turn.policy.orders
+    verdict = outside_box(Leaving(
+        signal=signal, size_steps=steps, most_steps=int(turn.policy.sizing.size_limit / market.instrument.size_step),
+        last_ticks=market.last_ticks(), now_ns=state.now_ns, entry_times=state.entry_times,
+    ), policy)
+    if verdict is not None and too_many(state.entry_times, state.now_ns, policy) is not None:
+        end_arming(turn, verdict.reason)
+    return verdict
 
 
 def governed(signal: Signal, state: StrategyState) -> Signal:
@@ -108,7 +130,8 @@ def process_trade_decision(turn: Turn, decision: Decision) -> Order:
         good_until_ns=good_until_ns(turn, decision),
     )
     turn.note(OrderBooked(order=order))
-    turn.command(SubmitOrder(order=order))
+    venue = turn.state.venue
+    turn.command(SubmitOrder(order=order, generation=venue.generation if venue.has_orders else 0))
     return order
 
 
@@ -148,27 +171,10 @@ def ask_exit(turn: Turn, index: int, strategy: str, reason: str) -> None:
     close_market(turn, index, reason)
 
 
-def close_market(turn: Turn, index: int, reason: str) -> None:
-    """Close whatever is held or working in one market; asked once until it is flat.
-
-    Nothing may stand between the account and a smaller position, so no guard is asked.
-    """
-    record = turn.state.markets[index]
-    working = any(
-        order.order.market == index and order.state in LIVE_ENTRY_STATES
-        for order in turn.state.orders.values()
-    )
-    if record.exit_asked or (record.position is None and not working):
-        return
-    if record.position is not None:
-        turn.note(ExitAsked(market=index, reason=reason))
-    turn.command(ClosePosition(market=index, reason=reason))
-
-
 def can_trade(turn: Turn, index: int, strategy: str) -> bool:
     """Tell whether a strategy may open a position at all, whatever its signal."""
     state = turn.state.strategies.get(strategy)
-    if state is None or not state.enabled or turn.state.account.halted:
+    if state is None or not state.enabled or turn.state.account.halted or entry_refusal(turn.state, index):
         return False
     entries = turn.state.markets[index].entries_by_strategy.get(strategy, 0)
     return entries < state.max_trades_per_session

@@ -1,35 +1,63 @@
-"""What the venue says: order states, fills, brackets, closed trades."""
+"""What whoever has the orders says of them: states, executions, brackets."""
 
+from fabio.engine import duties
+from fabio.engine.halting import end_arming, halt
+from fabio.engine.moving import move
+from fabio.engine.protection import on_bracket_at_venue
+from fabio.engine.trades import close_trade
 from fabio.engine.turn import Turn
+from fabio.engine.venue_fills import take_fill
 from fabio.model import event as events
-from fabio.model.fact import FillBooked, Halted, OrderMoved, StopPlaced, TradeClosed
+from fabio.model.fact import FillBooked, Halted, StopPlaced
 from fabio.model.order import Fill, Order, Position
-from fabio.portfolio.orders import Happening, fill_happening, next_state
-from fabio.portfolio.positions import TradeContext, book_fill, close_out, risk_money
+from fabio.portfolio.orders import fill_happening
+from fabio.portfolio.positions import book_fill
+
+REFUSALS = 3
 
 
 def on_accepted(turn: Turn, event: events.OrderAccepted) -> None:
     """Book that the venue took an order."""
-    _move(turn, event.order_id, event.market, "accepted")
+    move(turn, event.order_id, event.market, "accepted")
+    duties.tend(turn)
 
 
 def on_rejected(turn: Turn, event: events.OrderRejected) -> None:
-    """Book that the venue refused an order."""
-    _move(turn, event.order_id, event.market, "rejected", event.reason)
+    """Book that the venue refused an order; one that was in doubt is looked up all the same (I05)."""
+    record = turn.state.orders.get(event.order_id)
+    in_doubt = record is not None and record.at_venue and record.state not in ("in_flight", "rejected")
+    move(turn, event.order_id, event.market, "rejected", event.reason)
+    _stop_trying(turn, event)
+    if in_doubt:
+        duties.look_up(turn, event.order_id, event.market, f"refused after all: {event.reason}")
+    duties.tend(turn)
+
+
+def _stop_trying(turn: Turn, event: events.OrderRejected) -> None:
+    """End trading at the venue where it refuses one entry after the other: more of them change nothing."""
+    last = [record.state for record in turn.state.orders.values() if record.at_venue][-REFUSALS:]
+    if last == ["rejected"] * REFUSALS:
+        end_arming(turn, f"the venue refused {REFUSALS} entries in a row, the last because: {event.reason}")
 
 
 def on_cancelled(turn: Turn, event: events.OrderCancelled) -> None:
     """Book that what was left of an order is gone."""
-    _move(turn, event.order_id, event.market, "cancelled", event.reason)
+    move(turn, event.order_id, event.market, "cancelled", event.reason)
+    duties.tend(turn)
 
 
 def on_expired(turn: Turn, event: events.OrderExpired) -> None:
     """Book that an order reached its good-until time."""
-    _move(turn, event.order_id, event.market, "expired")
+    move(turn, event.order_id, event.market, "expired")
+    duties.tend(turn)
 
 
 def on_bracket(turn: Turn, event: events.BracketWorking) -> None:
     """Book at which prices the position is protected."""
+    if turn.state.venue.has_orders:
+        on_bracket_at_venue(turn, event)
+        duties.tend(turn)
+        return
     position = turn.state.markets[event.market].position
     if position is not None and position.order_id == event.order_id:
         turn.note(StopPlaced(
@@ -39,7 +67,21 @@ def on_bracket(turn: Turn, event: events.BracketWorking) -> None:
 
 def on_filled(turn: Turn, event: events.OrderFilled) -> None:
     """Book an own execution, once, and close the trade when it leaves us flat."""
-    state, fill = turn.state, event.fill
+    if turn.state.venue.is_known and (turn.state.venue.has_orders or not _is_papers(turn, event.fill)):
+        take_fill(turn, event.fill)
+        duties.tend(turn)
+        return
+    _on_paper(turn, event.fill)
+
+
+def _is_papers(turn: Turn, fill: Fill) -> bool:
+    """Tell whether an execution is the paper exchange's: of an order that never went to the venue."""
+    record = turn.state.orders.get(fill.order_id)
+    return record is not None and not record.at_venue
+
+
+def _on_paper(turn: Turn, fill: Fill) -> None:
+    state = turn.state
     if fill.id in state.seen_fills:
         return
     before = state.markets[fill.market].position
@@ -52,34 +94,12 @@ def on_filled(turn: Turn, event: events.OrderFilled) -> None:
     after = book_fill(before, fill, order)
     turn.note(FillBooked(fill=fill, position=after))
     if fill.leg == "entry":
-        _move(turn, order.id, fill.market, fill_happening(
-            order.size_steps, state.orders[order.id].filled_steps
-        ))
+        happening = fill_happening(order.size_steps, state.orders[order.id].filled_steps)
+        move(turn, order.id, fill.market, happening)
+        if happening == "over_filled":
+            halt(turn, f"order {order.id} of {order.size_steps} steps filled more than that")
     if after is None:
-        _close_trade(turn, before, fill, order)
-
-
-def _close_trade(turn: Turn, before: Position | None, fill: Fill, order: Order) -> None:
-    state, market = turn.state, turn.markets[fill.market]
-    decision = state.open_decisions[order.decision_id]
-    signal = decision.signal
-    entry_ticks = fill.price_ticks if before is None else round(before.entry_ticks)
-    high, low = market.excursion()
-    up, down = max(high - entry_ticks, 0), max(entry_ticks - low, 0)
-    trade = close_out(before, fill, order, market.instrument, TradeContext(
-        id=f"T{order.decision_id}",
-        setup=signal.setup,
-        confidence=signal.confidence,
-        regime=decision.regime.label if decision.regime is not None else "unclear",
-        reason=signal.reason,
-        risk_money=risk_money(market.instrument, signal.risk_ticks, decision.size_steps),
-        balance=state.account.balance,
-        mae_ticks=down if order.side > 0 else up,
-        mfe_ticks=up if order.side > 0 else down,
-    ))
-    turn.note(TradeClosed(
-        market=fill.market, trade=trade, balance=state.account.balance + trade.net_pnl
-    ))
+        close_trade(turn, before, fill, order)
 
 
 def _order_of(turn: Turn, fill: Fill, position: Position | None) -> Order | None:
@@ -91,14 +111,3 @@ def _order_of(turn: Turn, fill: Fill, position: Position | None) -> Order | None
     if position is not None and position.order_id in turn.state.orders:
         return turn.state.orders[position.order_id].order
     return None
-
-
-def _move(turn: Turn, order_id: str, market: int, happening: Happening, reason: str = "") -> None:
-    record = turn.state.orders.get(order_id)
-    if record is None:
-        return
-    move = next_state(record.state, happening)
-    if move.state != record.state or move.surprise:
-        turn.note(OrderMoved(
-            order_id=order_id, market=market, state=move.state, reason=reason or move.surprise
-        ))

@@ -2,12 +2,13 @@
 
 import msgspec
 
-from fabio.engine.entries import close_market
+from fabio.engine import duties
+from fabio.engine.halting import close_market, end_arming, flatten, halt
+from fabio.engine.protection import watch_stops
 from fabio.engine.turn import Turn
 from fabio.model import event as events
 from fabio.model.fact import (
     FeedChanged,
-    Halted,
     HistoryKnown,
     Resumed,
     SessionRolled,
@@ -26,9 +27,11 @@ RISK_FRACTION_CEILING = 0.01
 
 
 def check_limits(turn: Turn) -> None:
-    """Flatten and halt where equity touches the loss floor or the hard daily loss."""
+    """Flatten and halt where equity touches the loss floor or the hard daily loss; watch the venue's stops."""
     if not turn.holding:
         return
+    if turn.state.venue.has_orders:
+        watch_stops(turn)
     account = turn.account()
     if touches_floor(account):
         halt(turn, f"equity {account.equity} touched the loss floor {account.loss_floor}")
@@ -38,31 +41,19 @@ def check_limits(turn: Turn) -> None:
         halt(turn, f"day's P&L {account.day_pnl} reached the daily loss limit {limit}", account.trade_date)
 
 
-def halt(turn: Turn, reason: str, until_trade_date: str = "") -> None:
-    """Stop entries and leave everything; sticky unless it is for one trade date only."""
-    if not turn.state.account.halted:
-        turn.note(Halted(reason=reason, until_trade_date=until_trade_date))
-    flatten(turn, reason)
-
-
-def flatten(turn: Turn, reason: str) -> None:
-    """Close every market."""
-    for index in range(len(turn.markets)):
-        close_market(turn, index, reason)
-
-
 def next_timer_ns(turn: Turn) -> int:
     """When the machine next wants to be woken without a tick; NEVER when it does not."""
     version, due = turn.timer
     if version == turn.version and turn.state.now_ns < due:
         return due
-    due = NEVER
+    due = duties.next_due_ns(turn.state)
+    on_paper = not turn.state.venue.has_orders
     for market, record in zip(turn.markets, turn.state.markets, strict=True):
         flat_by = market.flat_by_ns
         if flat_by is not None and turn.state.now_ns < flat_by:
             due = min(due, flat_by)
         position = record.position
-        if position is not None and position.stop_ticks is None and not record.exit_asked:
+        if on_paper and position is not None and position.stop_ticks is None and not record.exit_asked:
             due = min(due, -(-(position.opened_ns + PROTECTION_LIMIT_NS) // NS) * NS)
     turn.timer = (turn.version, due)
     return due
@@ -77,10 +68,11 @@ def on_timer(turn: Turn, event: events.TimerFired) -> None:
             for fact in market.close_shadows(event.ts_ns):
                 turn.note(fact)
         position = record.position
-        if position is None or position.stop_ticks is not None:
+        if position is None or position.stop_ticks is not None or turn.state.venue.has_orders:
             continue
         if event.ts_ns >= position.opened_ns + PROTECTION_LIMIT_NS:
             close_market(turn, index, "no working stop 5 s after the fill")
+    duties.tend(turn)
 
 
 def on_session(turn: Turn, index: int) -> None:
@@ -104,7 +96,9 @@ def on_operator(turn: Turn, event: events.OperatorAsked) -> None:
     """Do what a person asked."""
     reason = event.reason or f"operator asked: {event.verb}"
     if event.verb in ("stop", "flatten"):
-        flatten(turn, reason)
+        if event.verb == "stop":
+            end_arming(turn, reason)
+        flatten(turn, reason, kill=True)
     elif event.verb == "halt":
         halt(turn, reason)
     elif event.verb == "resume":
@@ -113,6 +107,13 @@ def on_operator(turn: Turn, event: events.OperatorAsked) -> None:
     else:
         update = StrategyUpdate(name=event.name, reason=reason, enabled=event.verb == "enable")
         apply_strategy_updates(turn, (update,), "operator")
+    duties.tend(turn)
+
+
+def on_disarm_asked(turn: Turn, event: events.DisarmAsked) -> None:
+    """End trading at the venue: what is held keeps its bracket until it is closed."""
+    end_arming(turn, event.reason or "a person disarmed it")
+    duties.tend(turn)
 
 
 def apply_strategy_updates(turn: Turn, updates: tuple[StrategyUpdate, ...], source: str) -> None:
@@ -147,7 +148,17 @@ def on_feed_restored(turn: Turn, event: events.FeedRestored) -> None:
 
 
 def on_history(turn: Turn, event: events.HistoryLoaded) -> None:
-    """Note which earlier sessions stand behind this one."""
+    """Note which earlier sessions stand behind this one; begin the session where bars have begun it."""
     turn.note(HistoryKnown(
         market=event.market, source=event.source, sessions=event.sessions, content_hash=event.content_hash
     ))
+    if is_begun_by_bars(turn, event.market):
+        on_session(turn, event.market)
+    if turn.markets[event.market].is_approximate:
+        turn.markets[event.market].rezone(turn.state.markets[event.market].zones)
+
+
+def is_begun_by_bars(turn: Turn, index: int) -> bool:
+    """Tell whether a session runs in a market that began with bars and not with a tick."""
+    market = turn.markets[index]
+    return market.is_approximate and market.session.date != turn.state.markets[index].session

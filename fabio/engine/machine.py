@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fabio.engine import entries, fills, limits, questions
+from fabio.engine import arming, entries, fills, limits, protection, questions, reconciling
 from fabio.engine.loop import Loop, LoopSnapshot
 from fabio.engine.market import AtLastBar, Market
 from fabio.engine.recall import recall, warmed
@@ -276,4 +276,14 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     events.FeedRestored: limits.on_feed_restored,
     events.OperatorAsked: limits.on_operator,
     events.HistoryLoaded: limits.on_history,
+    events.OrderUnknown: reconciling.on_order_unknown,
+    events.OrderLookedUp: reconciling.on_looked_up,
+    events.BracketLost: protection.on_bracket_lost,
+    events.CommandFailed: reconciling.on_command_failed,
+    events.VenueSeen: reconciling.on_venue_seen,
+    events.VenueLost: reconciling.on_venue_lost,
+    events.VenueRestored: reconciling.on_venue_restored,
+    events.AccountSeen: reconciling.on_account_seen,
+    events.ArmAsked: arming.on_arm_asked,
+    events.DisarmAsked: limits.on_disarm_asked,
 }

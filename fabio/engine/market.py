@@ -26,8 +26,8 @@ from fabio.engine.seams import MarketConfig
 from fabio.exchange.shadow import shadow_id
 from fabio.features.hours import Gap
 from fabio.features.layout import BIG_AT, BIG_COUNT, BIG_KEPT, BIG_WIDTH, LAST, SESSION_INDEX
-from fabio.features.market import History
 from fabio.features.near import seconds_near_poc
+from fabio.features.remembered import History, Remembered
 from fabio.model.bar import Bar
 from fabio.model.fact import ShadowClosed
 from fabio.model.regime import Regime
@@ -129,6 +129,11 @@ class Market:
         return self._session
 
     @property
+    def is_approximate(self) -> bool:
+        """Tell whether part of the running session is made of bars."""
+        return self._features.is_approximate
+
+    @property
     def has_session(self) -> bool:
         """Tell whether a trade was seen yet."""
         return self._features.has_traded
@@ -141,6 +146,14 @@ class Market:
     def rejected(self) -> Mapping[str, int]:
         """Bad input counted by the kernel so far.  # kind -> ticks"""
         return self._features.rejected()
+
+    def latest_ns(self) -> int:
+        """Exchange time of the last trade, 0 before the first."""
+        return self._features.latest_ns
+
+    def remembered(self) -> Remembered:
+        """How much of the market was seen."""
+        return self._features.remembered()
 
     def last_ticks(self) -> int:
         """Price of the last trade."""
@@ -260,8 +273,10 @@ class Market:
         control[ASK_DUE_NS] = control[LAST_ASK_NS] + control[INTERVAL_AT + control[BAND]]
 
     def load_history(self, history: History) -> None:
-        """Put earlier sessions behind this market; before its first trade."""
+        """Put earlier sessions behind this market, and what bars say of the running one; its event follows."""
         self._features.load_history(history)
+        if history.today is not None:
+            self.restored(None)
 
     def mark_gap(self, from_ns: int, to_ns: int) -> None:
         """Book no time between two exchange times: the feed was down."""

@@ -6,10 +6,11 @@ are taken from the record.
 """
 
 from fabio.engine.entries import good_until_ns
+from fabio.engine.limits import is_begun_by_bars
 from fabio.engine.questions import put
 from fabio.engine.turn import Turn
 from fabio.engine.watch import rewatch
-from fabio.model.event import FeedRestored, TimerFired
+from fabio.model.event import FeedRestored, HistoryLoaded, TimerFired
 from fabio.model.fact import (
     Fact,
     FillBooked,
@@ -59,6 +60,8 @@ def recall(turn: Turn, step: Step, rebuild: bool) -> Question | None:
                 market.close_shadows(event.ts_ns)
     elif isinstance(event, FeedRestored):
         turn.markets[event.market].mark_gap(event.from_ns, event.to_ns)
+    elif isinstance(event, HistoryLoaded) and is_begun_by_bars(turn, event.market):
+        turn.markets[event.market].close_shadows(state.now_ns)
     question = None
     for fact in step.facts:
         if rebuild and isinstance(fact, RegimeAsked):
@@ -67,6 +70,8 @@ def recall(turn: Turn, step: Step, rebuild: bool) -> Question | None:
             turn.markets[fact.fill.market].start_excursion(fact.fill.price_ticks)
         turn.note(fact)
         _redo(turn, fact)
+    if isinstance(event, HistoryLoaded) and turn.markets[event.market].is_approximate:
+        turn.markets[event.market].rezone(state.markets[event.market].zones)
     state.seq = step.seq
     if step.facts or any(record.position is not None for record in state.markets):
         rewatch(turn)

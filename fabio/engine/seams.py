@@ -9,6 +9,11 @@ from fabio.model.session import SessionTable
 from fabio.model.signal import Signal, Verdict, Wish
 from fabio.model.strategy import StrategyState
 from fabio.model.view import View, Wake
+from fabio.portfolio.pretrade import OrderPolicy
+
+__all__ = [
+    "Condition", "Explains", "GuardPart", "MarketConfig", "NamedGuard", "NamedStrategy", "OrderPolicy", "StrategyPart",
+]
 
 Condition = tuple[str, bool | None, float | None, float | None]
 """Name, whether it holds (None: unknown), value seen, threshold."""
@@ -58,16 +63,3 @@ class NamedGuard(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     part: GuardPart
-
-
-class OrderPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How entries are worked.
-
-    Parameters
-    ----------
-    limit_good_for_s
-        Seconds after which an unfilled limit entry expires.
-    """
-
-    limit_good_for_s: float = 120.0
-

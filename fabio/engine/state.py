@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from fabio.engine import venue_folds
+from fabio.engine.venue_records import AtVenue, Care, VenueRecord
 from fabio.model import fact as facts
 from fabio.model.account import Account
 from fabio.model.fact import Fact
@@ -26,11 +28,13 @@ ANSWERS_KEPT = 5
 
 
 class OrderRecord(msgspec.Struct):
-    """An order of ours with what became of it so far."""
+    """An order of ours with what became of it so far; `venue` matters where it went to a real one."""
 
     order: Order
     state: OrderState
     filled_steps: int = 0
+    at_venue: bool = False
+    venue: AtVenue = msgspec.field(default_factory=AtVenue)
 
 
 class MarketRecord(msgspec.Struct, kw_only=True):
@@ -48,6 +52,7 @@ class MarketRecord(msgspec.Struct, kw_only=True):
     last_signal_ns: dict[str, int] = {}  # "strategy/setup/side" -> time of the last approved one
     last_exit_ns: int | None = None
     feed_lost_since_ns: int | None = None
+    care: Care = msgspec.field(default_factory=Care)
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -69,12 +74,19 @@ class State(msgspec.Struct, kw_only=True):
     orders: dict[str, OrderRecord] = {}  # order id -> record, while it or its position lives
     open_decisions: dict[str, Decision] = {}  # decision id -> decision, while an order or shadow lives
     shadows: dict[str, str] = {}  # shadow id -> decision id, while it is open
-    seen_fills: list[str] = []  # fill ids of living orders
+    seen_fills: list[str] = []  # fill ids of living orders on paper
+    entry_times: list[int] = []  # when this trade date's entries left, oldest first
+    venue: VenueRecord = msgspec.field(default_factory=VenueRecord)
 
 
 def apply(state: State, fact: Fact) -> None:
     """Fold one fact into the state."""
-    _FOLDS[type(fact)](state, fact)
+    kind = type(fact)
+    _FOLDS[kind](state, fact)
+    if state.venue.has_orders:
+        also = venue_folds.ALSO.get(kind)
+        if also is not None:
+            also(state, fact)
 
 
 def _session_rolled(state: State, fact: facts.SessionRolled) -> None:
@@ -93,6 +105,8 @@ def _trade_date_began(state: State, fact: facts.TradeDateBegan) -> None:
     )
     state.losses_in_a_row = 0
     state.last_loss_ns = None
+    state.entry_times = []
+    forget_done(state, also_at_venue=True)
 
 
 def _regime_asked(state: State, fact: facts.RegimeAsked) -> None:
@@ -146,6 +160,7 @@ def _remember(state: State, decision: Decision) -> None:
 
 def _order_booked(state: State, fact: facts.OrderBooked) -> None:
     state.orders[fact.order.id] = OrderRecord(fact.order, "in_flight")
+    state.entry_times.append(fact.order.ts_ns)
 
 
 def _order_moved(state: State, fact: facts.OrderMoved) -> None:
@@ -159,7 +174,10 @@ def _fill_booked(state: State, fact: facts.FillBooked) -> None:
     market = state.markets[fact.fill.market]
     was_flat = market.position is None
     market.position = fact.position
-    state.seen_fills.append(fact.fill.id)
+    if state.venue.has_orders:
+        venue_folds.remember_fill(state, fact.fill.id)
+    else:
+        state.seen_fills.append(fact.fill.id)
     record = state.orders.get(fact.fill.order_id)
     if fact.fill.leg == "entry" and record is not None:
         record.filled_steps += fact.fill.size_steps
@@ -227,10 +245,16 @@ def _history_known(state: State, fact: facts.HistoryKnown) -> None:
     """Nothing to fold: the content lies in the kernel's arrays."""
 
 
-def forget_done(state: State) -> None:
-    """Drop orders and decisions that nothing refers to any more, so that state stays small."""
+def forget_done(state: State, also_at_venue: bool = False) -> None:
+    """Drop orders and decisions that nothing refers to any more, so that state stays small.
+
+    What went to a real venue is kept until the trade date ends: its fills may come late, or twice.
+    """
     held = {market.position.order_id for market in state.markets if market.position is not None}
-    done = [key for key, record in state.orders.items() if record.state in DONE_STATES and key not in held]
+    done = [
+        key for key, record in state.orders.items()
+        if record.state in DONE_STATES and key not in held and (also_at_venue or not record.at_venue)
+    ]
     for key in done:
         del state.orders[key]
     wanted = {record.order.decision_id for record in state.orders.values()} | set(state.shadows.values())
@@ -265,4 +289,5 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     facts.Resumed: _resumed,
     facts.FeedChanged: _feed_changed,
     facts.HistoryKnown: _history_known,
+    **venue_folds.FOLDS,
 }

@@ -159,7 +159,10 @@ class Turn:
     def view(self, index: int, strategy: str, wake: Wake) -> View:
         """Show one strategy (or guard) the market and the account."""
         market, record = self.markets[index], self.state.markets[index]
-        stats = market.stats()
+        stats, account = market.stats(), self.account()
+        if self.holding or self.state.orders:
+            minis = self.held(index).mini_equivalents
+            account = msgspec.structs.replace(account, held_mini_equivalents=minis)
         return View(
             now_ns=self.state.now_ns,
             wake=wake,
@@ -177,6 +180,7 @@ class Turn:
             positions=tuple([
                 other.position for other in self.state.markets if other.position is not None
             ]) if self.holding else (),
-            account=self.account(),
+            account=account,
             recent=self.recent(index),
+            is_approximate=market.is_approximate,
         )

@@ -13,6 +13,7 @@ from fabio.features.bars import begin_bar, close_bar, end_bar_second
 from fabio.features.compiled import kernel
 from fabio.features.inlined import piece
 from fabio.features.layout import (
+    APPROXIMATE,
     BAR_RANGE_AT,
     BARS,
     BARS_AT_OPEN,
@@ -112,12 +113,21 @@ def begin_session(
     s[SESSION_OPEN_TIME_NS] = open_ns
     for i in (VOLUME, UNKNOWN, CVD, TRADES, WEIGHTED, WEIGHTED_SQUARES, BEYOND, CROSSES, STATE, NEAR,
               BOOKED, BOOKED_ABOVE, BOOKED_BELOW, BOOKED_NEAR, SUM_CVD, SUM_INDEX_CVD, BIG_COUNT,
-              OPENING_DONE, RANGE_MINUTE):
+              OPENING_DONE, RANGE_MINUTE, APPROXIMATE):
         s[i] = 0
     s[LAST_CROSS_NS] = s[OPENING_HIGH] = s[OPENING_LOW] = NULL
     s[BAR_RANGE_AT : BAR_RANGE_AT + SESSION_MINUTES] = -1
     s[BARS_AT_OPEN] = s[BARS]
     s[FRESH] = 1
+
+
+@piece
+def leave_session(s: NDArray[np.int64], rows: NDArray[np.int64], history: NDArray[np.int32]) -> None:
+    """End the running session now: the next trade begins one, whatever its time."""
+    if s[TRADES] > 0:
+        _finish_session(s, rows, history)
+    s[TRADES] = 0
+    s[SESSION_CLOSE_NS] = NULL
 
 
 @piece
@@ -145,6 +155,13 @@ def note_ranges(s: NDArray[np.int64], ts_ns: int) -> None:
 
 
 @piece
+def counts_as_finished(s: NDArray[np.int64]) -> bool:
+    """Tell whether the running session, if it ended now, would span enough of its trading hours."""
+    covered_ns = s[BOOKED] + s[BOOKED_ABOVE] + s[BOOKED_BELOW]
+    return bool(s[TRADES] > 0 and 10 * covered_ns >= 8 * s[SESSION_OPEN_TIME_NS])
+
+
+@piece
 def _finish_session(s: NDArray[np.int64], rows: NDArray[np.int64], history: NDArray[np.int32]) -> None:
     end_opening_second(s)
     end_bar_second(s)
@@ -153,8 +170,7 @@ def _finish_session(s: NDArray[np.int64], rows: NDArray[np.int64], history: NDAr
     note_ranges(s, s[SESSION_OPEN_NS] + SESSION_MINUTES * MINUTE_NS)
     base = s[BASE_ROW]
     rows[ROW_VOLUME, s[LOW] - base : s[HIGH] - base + 1] = 0
-    covered_ns = s[BOOKED] + s[BOOKED_ABOVE] + s[BOOKED_BELOW]
-    if 10 * covered_ns < 8 * s[SESSION_OPEN_TIME_NS]:
+    if not counts_as_finished(s):
         return
     slot = s[HISTORY_NEXT]
     for minute in range(SESSION_MINUTES):

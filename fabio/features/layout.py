@@ -128,7 +128,8 @@ IN_VALUE, ABOVE_VALUE, BELOW_VALUE = 0, 1, 2
     REJECTED_FAR,
     REJECTED_OFF_GRID,
     REJECTED_AHEAD,
-) = range(40, 91)
+    APPROXIMATE,          # 1 once prints made of bars went into the session
+) = range(40, 92)
 
 REJECTED_KINDS = {
     "size": REJECTED_SIZE,

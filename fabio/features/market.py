@@ -1,7 +1,6 @@
 """MarketFeatures: one instrument's statistics, the Python face of the kernels."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +8,10 @@ from numpy.typing import NDArray
 from fabio.features import hours
 from fabio.features.arrays import MarketArrays, copy_ring
 from fabio.features.footprint import Footprint, FootprintRow, stacked_imbalances
-from fabio.features.history import begin_session, usual_ranges
+from fabio.features.history import begin_session, counts_as_finished, leave_session, usual_ranges
 from fabio.features.kernel import run, update
 from fabio.features.layout import (
+    APPROXIMATE,
     BAND,
     BAR_FIRST_CVD,
     BAR_FIRST_TRADE,
@@ -60,6 +60,7 @@ from fabio.features.layout import (
     SECOND_HIGH,
     SECOND_LOW,
     SESSION_CLOSE_NS,
+    SESSION_DATE,
     SESSION_MINUTES,
     SESSION_OPEN_NS,
     SIZE_UNIT,
@@ -68,7 +69,9 @@ from fabio.features.layout import (
     VOLUME,
 )
 from fabio.features.nodes import nodes_of
+from fabio.features.prints import put_prints_back, remembered_prints
 from fabio.features.read import FLOATS, INTS, NULLABLE_FROM, read
+from fabio.features.remembered import History, PreviousSession, Remembered
 from fabio.model.bar import Bar
 from fabio.model.instrument import Instrument
 from fabio.model.session import NO_TIME, SessionTable
@@ -87,36 +90,6 @@ def stats_of(ints: list[Any], floats: list[Any]) -> MarketStats:
 
 class NoTradeYet(LookupError):
     """Statistics were asked for before the first trade."""
-
-
-class PreviousSession(NamedTuple):
-    """Levels of the last finished session, in ticks."""
-
-    high_ticks: int
-    low_ticks: int
-    close_ticks: int
-    poc_ticks: int
-    vah_ticks: int
-    val_ticks: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class History:
-    """Finished sessions, oldest first: what a market remembers of earlier days.
-
-    Parameters
-    ----------
-    running_range_ticks
-        Shape (sessions, 1440): the session's range at the end of each of its minutes.
-    bar_range_ticks
-        Shape (sessions, 1440): the range of each minute's bar, -1 without one.
-    previous
-        Levels of the last one; None without a session.
-    """
-
-    running_range_ticks: NDArray[np.int32]
-    bar_range_ticks: NDArray[np.int32]
-    previous: PreviousSession | None
 
 
 class MarketFeatures:
@@ -253,6 +226,17 @@ class MarketFeatures:
         """Trades of the session so far."""
         return int(self.s[TRADES])
 
+    @property
+    def is_approximate(self) -> bool:
+        """Whether part of the session is made of bars: its profile is near the truth, not at it."""
+        return bool(self.words[APPROXIMATE])
+
+    def remembered(self) -> Remembered:
+        """Tell how much was seen."""
+        s = self.s
+        date = int(s[SESSION_DATE]) if s[TRADES] > 0 else 0
+        return Remembered(date, bool(counts_as_finished(s)), self.latest_ns, int(s[HISTORY_COUNT]))
+
     def is_open(self, ts_ns: int) -> bool:
         """Tell whether the instrument trades at `ts_ns`, and the feed is not known to be down."""
         return self.table.is_open(ts_ns) and not hours.in_gap(self.s, ts_ns)
@@ -356,7 +340,15 @@ class MarketFeatures:
         return History(self.history[0, order], self.history[1, order], previous)
 
     def load_history(self, history: History) -> None:
-        """Remember these finished sessions instead; the last 20 count."""
+        """Remember these finished sessions instead, the last 20 count; then take the prints of `today`."""
+        if not history.only_today:
+            self._remember(history)
+        if history.today is not None and len(history.today) > 0:
+            self._take_made_of_bars(history.today)
+
+    def _remember(self, history: History) -> None:
+        if self.s[SESSION_DATE] < history.before_date:
+            leave_session(self.s, self.rows, self.history)
         count = min(len(history.running_range_ticks), HISTORY_SESSIONS)
         if count > 0:
             self.history[0, :count] = history.running_range_ticks[-count:]
@@ -365,3 +357,10 @@ class MarketFeatures:
         self.s[HISTORY_NEXT] = count % HISTORY_SESSIONS
         self.s[PREV_HIGH : PREV_VAL + 1] = NULL if history.previous is None else history.previous
         usual_ranges(self.s, self.history, self.usual_range_ticks)
+
+    def _take_made_of_bars(self, ticks: Ticks) -> None:
+        """Take prints that were made of bars; what their sizes would say of prints is forgotten again."""
+        date, remembered = int(self.s[SESSION_DATE]), remembered_prints(self.s)
+        self.update(ticks)
+        put_prints_back(self.s, remembered, same_session=date == int(self.s[SESSION_DATE]))
+        self.s[APPROXIMATE] = 1

@@ -130,3 +130,29 @@ def _take_from_top(s: NDArray[np.int64], size: int) -> None:
         s[place] = s[place + 1]
         place += 1
     s[TOP_COUNT] -= 1
+
+
+_PLACES = (
+    slice(PRINT_NS, PRINT_THRESHOLD + 1),
+    slice(PRINTS, TOP_COUNT + 1),
+    slice(BIG_COUNT, BIG_COUNT + 1),
+    slice(BIG_AT, BIG_AT + BIG_KEPT * BIG_WIDTH),
+    slice(TOP_AT, TOP_AT + TOP_KEPT),
+    slice(PRINTS_AT, PRINTS_AT + PRINT_WINDOW),
+)
+"""All that is remembered of prints."""
+
+
+def remembered_prints(s: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Copy what is remembered of prints."""
+    return [s[place].copy() for place in _PLACES]
+
+
+def put_prints_back(s: NDArray[np.int64], remembered: list[NDArray[np.int64]], same_session: bool) -> None:
+    """Forget all prints since `remembered_prints`; a session that has begun meanwhile had no big one."""
+    for place, values in zip(_PLACES, remembered, strict=True):
+        s[place] = values
+    if not same_session:
+        s[BIG_COUNT] = 0
+    end_print(s)
+    set_threshold(s)

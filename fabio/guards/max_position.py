@@ -11,21 +11,7 @@ from fabio.model.view import View
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How positions of other instruments weigh.
-
-    Parameters
-    ----------
-    other_mini_equivalents
-        Mini-equivalents of one size step of other instruments, by symbol, each >= 0; one not
-        named weighs a whole mini, the pessimistic reading.
-    """
-
-    other_mini_equivalents: dict[str, float] = {}
-
-    def __post_init__(self) -> None:
-        for symbol, weight in self.other_mini_equivalents.items():
-            if not 0 <= weight <= 100:
-                raise ValueError(f"other_mini_equivalents of {symbol} is {weight}; it must lie in 0 to 100")
+    """No settings: the limit is the account's, the weights are the instruments'."""
 
 
 class Guard:
@@ -35,17 +21,17 @@ class Guard:
         self.settings = settings
 
     def check(self, signal: Signal, view: View) -> Verdict:
-        """Compare what would be held, in mini-equivalents, with the account's limit."""
+        """Compare what would be held, in mini-equivalents, with the account's limit.
+
+        Entries that may still fill count as held, also those of which nobody knows whether they work.
+        """
         own = view.position
         if own is not None:
             word = "long" if own.side > 0 else "short"
             reason = f"{own.strategy} is {word} {view.instrument.symbol} already; one position per instrument"
             return Verdict("max_position", False, 1.0, 0.0, reason)
-        held = 0.0
-        for position in view.positions:
-            weight = self.settings.other_mini_equivalents.get(position.symbol, 1.0)
-            held += abs(position.size_steps) * weight
         instrument, limit = view.instrument, float(view.account.position_limit)
-        wanted = held + float(instrument.size(1) * instrument.mini_equivalent)
+        smallest = instrument.size(1) * instrument.mini_equivalent
+        wanted = float(view.account.held_mini_equivalents + smallest)
         reason = f"{wanted:g} mini-equivalents with the smallest size, at most {limit:g} allowed"
         return Verdict("max_position", wanted <= limit, wanted, limit, reason)

@@ -42,7 +42,7 @@ _RECORDED = frozenset({
     SignalApproved, SignalBlocked, OrderBooked, OrderMoved, FillBooked, TradeClosed, ShadowClosed,
     StrategyChanged, NoteMade, StopTightened, ExitAsked,
 })
-_UNFILLED_ENDS = frozenset({"cancelled", "rejected", "expired"})
+_UNFILLED_ENDS = frozenset({"cancelled", "rejected", "expired", "never_accepted"})
 
 
 class _Numbered(msgspec.Struct):

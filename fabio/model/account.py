@@ -25,6 +25,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         Most mini-equivalents held at once.
     halted
         Why trading is halted; empty when it is not.
+    held_mini_equivalents
+        What positions and entries that may still fill take of the position limit, over all
+        instruments. Worked out for whoever looks; the account that is kept says 0.
     """
 
     trade_date: str
@@ -34,6 +37,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     loss_floor: Decimal
     position_limit: Decimal
     halted: str = ""
+    held_mini_equivalents: Decimal = Decimal(0)
 
     @property
     def equity(self) -> Decimal:

@@ -3,6 +3,7 @@
 `ts_ns` is the runtime clock. All events but ticks are journaled.
 """
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from fabio.model.order import Fill
 from fabio.model.regime import Assessment
 from fabio.model.tick import Ticks
+from fabio.model.venue import VenueOrder, VenuePicture
 
 
 class TicksArrived(msgspec.Struct, frozen=True, gc=False):
@@ -71,13 +73,16 @@ class OrderFilled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class BracketWorking(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Stop and target of an order work at the venue, at these prices, for this size."""
+    """Stop and target of an order work at the venue, at these prices, for this size.
+
+    `target_ticks` is None where only a stop works (one of `PlaceStop`).
+    """
 
     ts_ns: int
     market: int
     order_id: str
     stop_ticks: int
-    target_ticks: int
+    target_ticks: int | None
     size_steps: int
 
 
@@ -139,12 +144,123 @@ class HistoryLoaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     content_hash: str
 
 
+class OrderUnknown(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An entry was sent and what became of it is not known: it may work, or not be there."""
+
+    ts_ns: int
+    market: int
+    order_id: str
+    reason: str
+
+
+class OrderLookedUp(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a `LookUpOrder` found: the entry and its children, and their executions; empty: nothing.
+
+    `asked_ns` is the runtime clock when the query left. A query that failed is a
+    `CommandFailed`, never an empty answer.
+    """
+
+    ts_ns: int
+    market: int
+    order_id: str
+    asked_ns: int
+    orders: tuple[VenueOrder, ...] = ()
+    fills: tuple[Fill, ...] = ()
+
+
+class BracketLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The stop of an order is definitely gone from the venue, without a fill: cancelled, refused, expired."""
+
+    ts_ns: int
+    market: int
+    order_id: str
+    reason: str
+
+
+class CommandFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A command other than an entry did not do what it says.
+
+    `command` is its class name; `known` tells a refusal (it had no effect) from an outcome
+    nobody knows.
+    """
+
+    ts_ns: int
+    market: int
+    command: str
+    order_id: str = ""
+    known: bool
+    reason: str
+
+
+class VenueSeen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A picture of the venue: after each connection, when asked for, on the broker's own account."""
+
+    ts_ns: int
+    picture: VenuePicture
+
+
+class VenueLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What happens at the venue may go unseen from now on: the user hub or REST is away, or we restarted."""
+
+    ts_ns: int
+    reason: str
+
+
+class VenueRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The venue is heard and answers again, under a new generation; its picture follows."""
+
+    ts_ns: int
+    generation: int
+
+
+class AccountSeen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The venue said something of the account by itself; `can_trade` False is its lock."""
+
+    ts_ns: int
+    balance: Decimal
+    can_trade: bool
+
+
+class ArmAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A person wants this account traded until a time of this trade date.
+
+    Parameters
+    ----------
+    account
+        Its name at the venue.
+    balance, day_start_balance
+        Closed balance now, and when the trade date began, in USD.
+    loss_floor
+        From the settings: the venue tells none.
+    until_ns
+        The flat-by time of the trade date.
+    """
+
+    ts_ns: int
+    id: str
+    account: str
+    balance: Decimal
+    day_start_balance: Decimal
+    loss_floor: Decimal
+    until_ns: int
+    reason: str = ""
+
+
+class DisarmAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A person wants trading to end: no entries; what is held keeps its bracket until it is closed."""
+
+    ts_ns: int
+    id: str
+    reason: str = ""
+
+
 VenueEvent = (
     OrderAccepted | OrderRejected | OrderFilled | BracketWorking | OrderCancelled | OrderExpired
 )
 JournaledEvent = (
     TimerFired | RegimeAnswered | RegimeFailed | OrderAccepted | OrderRejected | OrderFilled
     | BracketWorking | OrderCancelled | OrderExpired | FeedLost | FeedRestored | OperatorAsked
-    | HistoryLoaded
+    | HistoryLoaded | OrderUnknown | OrderLookedUp | BracketLost | CommandFailed | VenueSeen | VenueLost
+    | VenueRestored | AccountSeen | ArmAsked | DisarmAsked
 )
 Event = TicksArrived | JournaledEvent

@@ -12,6 +12,7 @@ from fabio.model.order import Fill, Order, OrderState, Position, ShadowTrade, Tr
 from fabio.model.regime import Regime
 from fabio.model.signal import Decision
 from fabio.model.strategy import Note, StrategyState
+from fabio.model.venue_fact import VenueFact
 from fabio.model.zone import Zone
 
 
@@ -112,12 +113,16 @@ class FillBooked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     position: Position | None
 
 
-class StopPlaced(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The bracket of a position works at these prices."""
+class StopPlaced(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """The bracket of a position works at these prices; `target_ticks` is None where only a stop does.
+
+    `size_steps` is what the stop covers; 0 is all that is held.
+    """
 
     market: int
     stop_ticks: int
-    target_ticks: int
+    target_ticks: int | None
+    size_steps: int = 0
 
 
 class StopTightened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -193,5 +198,5 @@ Fact = (
     SessionRolled | TradeDateBegan | RegimeAsked | RegimeInferred | RegimeAskFailed | ZonesSet
     | StrategyChanged | NoteMade | SignalApproved | SignalBlocked | OrderBooked | OrderMoved
     | FillBooked | StopPlaced | StopTightened | ExitAsked | TradeClosed | ShadowOpened
-    | ShadowClosed | Halted | Resumed | FeedChanged | HistoryKnown
+    | ShadowClosed | Halted | Resumed | FeedChanged | HistoryKnown | VenueFact
 )

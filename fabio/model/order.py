@@ -11,9 +11,9 @@ import msgspec
 OrderKind = Literal["market", "limit"]
 Leg = Literal["entry", "stop", "target", "close"]
 OrderState = Literal[
-    "in_flight", "working", "partly_filled", "filled", "cancelled", "rejected", "expired", "unknown"
+    "in_flight", "working", "partly_filled", "filled", "cancelled", "rejected", "expired", "unknown", "never_accepted"
 ]
-DONE_STATES = frozenset({"filled", "cancelled", "rejected", "expired"})
+DONE_STATES = frozenset({"filled", "cancelled", "rejected", "expired", "never_accepted"})
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,6 +54,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         The open position of this instrument, None when flat.
     positions
         All open positions of the account.
+    is_approximate
+        Whether part of the session was made of bars: profile, POC and value are near the truth, not at it.
     """
 
     now_ns: int
@@ -72,3 +74,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     positions: tuple[Position, ...]
     account: Account
     recent: Recent
+    is_approximate: bool = False

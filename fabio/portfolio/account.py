@@ -10,6 +10,7 @@ Source: help.topstep.com "Maximum Loss Limit", read 2026.
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -23,8 +24,10 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
+    kind
+        What the account is: `practice`, `combine` or `express`. Express accounts scale their size.
     start_balance
-        Closed balance on the first day; the loss floor never rises above it.
+        Closed balance on the first day; the loss floor never rises above it. An express account starts at 0.
     loss_limit
         Maximum Loss Limit, > 0.
     daily_loss
@@ -34,13 +37,21 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
         Most contracts (or coins) held of one instrument.
     mini_limit
         Most mini-equivalents held over all instruments: the account's tier.
+    loss_floor
+        Where the venue's dashboard shows the Maximum Loss Limit, as a balance, on the day `as_of`; None
+        takes start balance minus limit. Live trading needs it: the venue's API does not tell.
+    as_of
+        The trade date (YYYY-MM-DD) whose evening `loss_floor` was read after; live trading refuses an older one.
     """
 
+    kind: Literal["practice", "combine", "express"] = "practice"
     start_balance: Decimal = Decimal(50_000)
     loss_limit: Decimal = Decimal(2_000)
     daily_loss: Decimal | None = None
     size_limit: Decimal = Decimal(2)
     mini_limit: Decimal = Decimal(5)
+    loss_floor: Decimal | None = None
+    as_of: str = ""
 
 
 def open_account(settings: AccountSettings, trade_date: str) -> Account:
@@ -54,7 +65,7 @@ def open_account(settings: AccountSettings, trade_date: str) -> Account:
         balance=settings.start_balance,
         open_pnl=Decimal(0),
         day_start_balance=settings.start_balance,
-        loss_floor=settings.start_balance - settings.loss_limit,
+        loss_floor=settings.start_balance - settings.loss_limit if settings.loss_floor is None else settings.loss_floor,
         position_limit=settings.mini_limit,
     )
 

@@ -22,7 +22,7 @@ from fabio.runtime.board import Board
 from fabio.runtime.drive import Driver
 from fabio.runtime.folder import FolderSink
 from fabio.runtime.life import Life, Watcher
-from fabio.runtime.requests import answer_of, event_of
+from fabio.runtime.requests import OF_LIFE, answer_of, event_of
 
 INBOX_S = 0.01
 FLUSH_S = 0.25
@@ -60,6 +60,7 @@ class Agent:
         self._sink = sink
         self._inbox = inbox
         self._identity = identity
+        self._answers: set[asyncio.Task[None]] = set()  # to requests that take a while
         self._signals = 0
         self._stop_soon = ""
 
@@ -134,13 +135,22 @@ class Agent:
         if refused is not None:
             self._inbox.answer(refused)
             return
-        event = event_of(request, self.now_ns)
         logger.info("asked: %s%s", request.verb, f" ({request.reason})" if request.reason else "")
+        if request.verb in OF_LIFE:
+            self._answers.add(answer := asyncio.create_task(self._answer_later(request), name=request.verb))
+            answer.add_done_callback(self._answers.discard)
+            return
+        event = event_of(request, self.now_ns)
         self._ask(event)
         if request.verb == "stop":
             self.stopping = request.reason or "an operator asked"
         self._inbox.answer(Answer(id=request.id, ts_ns=time.time_ns(), outcome="done",
                                   message=f"{request.verb}: journaled and done"))
+
+    async def _answer_later(self, request: Request) -> None:
+        outcome, words = await self.life.answer(request)
+        self._sink.journal.sync()
+        self._inbox.answer(Answer(id=request.id, ts_ns=time.time_ns(), outcome=outcome, message=words))
 
     def _halt_words(self) -> str:
         """Say why the file HALT stands there, as far as it says so itself."""

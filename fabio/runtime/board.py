@@ -1,6 +1,7 @@
 """Board: what a person may see of a running agent, gathered from its steps; nothing reads it back."""
 
 from collections import deque
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -22,7 +23,9 @@ from fabio.model.order import Trade
 from fabio.model.signal import Decision
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
+from fabio.portfolio.account import AccountSettings
 from fabio.runtime.summary import Summary
+from fabio.runtime.venue_status import venue_status
 
 SHOWN = 30
 
@@ -36,6 +39,8 @@ class Board:
         Is read, never written.
     one_session
         Whether `summary` is of the running session alone.
+    live
+        The account's settings where there is a venue; None on paper.
 
     Attributes
     ----------
@@ -43,7 +48,7 @@ class Board:
         Ticks on the tape before the running session's first one.
     """
 
-    def __init__(self, engine: Engine, *, one_session: bool) -> None:
+    def __init__(self, engine: Engine, *, one_session: bool, live: AccountSettings | None = None) -> None:
         self.engine = engine
         self.summary = Summary()
         self.decisions: deque[Decision] = deque(maxlen=SHOWN)
@@ -51,7 +56,9 @@ class Board:
         self.asks = 0
         self.regime_since_ns: int | None = None
         self.session_pos = 0
+        self.by_day: dict[str, Decimal] = {}  # trade date -> net P&L of trades made at the venue
         self._one_session = one_session
+        self._live = live
         self._label = ""
 
     def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
@@ -79,6 +86,9 @@ class Board:
                     self.decisions.append(decision)
                 case TradeClosed(trade=trade):
                     self.trades.append(trade)
+                    if self.engine.state.venue.has_orders:
+                        day = self.engine.state.account.trade_date
+                        self.by_day[day] = self.by_day.get(day, Decimal(0)) + trade.net_pnl
                 case RegimeAsked():
                     self.asks += 1
                 case RegimeInferred(regime=regime):
@@ -126,6 +136,7 @@ class Board:
                 name: {**msgspec.structs.asdict(each), "record": _record(engine, name)}
                 for name, each in state.strategies.items()
             },
+            "venue": None if self._live is None else venue_status(engine, self._live, self.by_day),
             "decisions": self.summary.approved + self.summary.blocked,
             "trades": len(self.summary.trades),
             "net_pnl": float(self.summary.net_pnl),

@@ -10,6 +10,7 @@ nothing but the offset to the venue, which is measured apart.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -18,6 +19,11 @@ class Moment(NamedTuple):
 
     now_ns: int
     monotonic_ns: int
+
+    @classmethod
+    def now(cls, now_ns: int | None = None) -> "Moment":
+        """Take this moment; `now_ns` is what time it is, None for the system's word."""
+        return cls(time.time_ns() if now_ns is None else now_ns, time.monotonic_ns())
 
 
 class Clock:
@@ -29,12 +35,17 @@ class Clock:
         What time it is; None takes the system's.
     rate
         Seconds of this clock per second of the world, > 0.
+    monotonic_ns
+        Nanoseconds of the world, only growing; a test gives its own.
     """
 
-    def __init__(self, start: Moment | None = None, rate: float = 1.0) -> None:
+    def __init__(
+        self, start: Moment | None = None, rate: float = 1.0, monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         if not rate > 0:
             raise ValueError(f"the rate is {rate}; it must be above 0")
-        self._start = Moment(time.time_ns(), time.monotonic_ns()) if start is None else start
+        self._monotonic_ns = monotonic_ns
+        self._start = Moment.now() if start is None else start
         self.rate = rate
 
     def now_ns(self) -> int:
@@ -50,5 +61,5 @@ class Clock:
         await asyncio.sleep(max(seconds, 0.0) / self.rate)
 
     def _passed_ns(self) -> int:
-        passed = time.monotonic_ns() - self._start.monotonic_ns
+        passed = self._monotonic_ns() - self._start.monotonic_ns
         return passed if self.rate == 1.0 else int(passed * self.rate)

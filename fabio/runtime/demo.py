@@ -14,7 +14,8 @@ import numpy as np
 from fabio.adapters.data.sessions import load_sessions
 from fabio.adapters.data.synthetic import closing_price_ticks, synthetic_history, synthetic_session
 from fabio.features.layout import HISTORY_SESSIONS, NEED_SESSION
-from fabio.features.market import History, MarketFeatures
+from fabio.features.market import MarketFeatures
+from fabio.features.remembered import History
 from fabio.model.instrument import Instrument
 from fabio.model.session import Session, SessionTable
 from fabio.model.tick import Ticks

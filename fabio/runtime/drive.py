@@ -12,7 +12,7 @@ from fabio.engine.questions import RULES
 from fabio.exchange.venue import Exchange
 from fabio.journal.exchanges import Exchange as ModelExchange
 from fabio.journal.lines import step_digest_bytes
-from fabio.model.command import AskRegime
+from fabio.model.command import ORDER_COMMANDS, AskRegime, Command, VenueCommand
 from fabio.model.event import Event, TicksArrived, TimerFired
 from fabio.model.step import Question, Step
 from fabio.model.tick import Ticks
@@ -34,6 +34,13 @@ class Sink(Protocol):
         """Keep an exchange with the model."""
 
 
+class Broker(Protocol):
+    """The venue's side of a live run; what comes of a command is an event, later."""
+
+    def submit(self, command: VenueCommand) -> None:
+        """Take a command, and return at once."""
+
+
 class Driver:
     """Machine and exchange, wired in one thread.
 
@@ -41,12 +48,18 @@ class Driver:
     ----------
     sinks
         Take every kept step, in order.
+
+    Attributes
+    ----------
+    broker
+        Where there is a venue beside the paper exchange; None on paper alone.
     """
 
     def __init__(self, engine: Engine, exchange: Exchange, sinks: tuple[Sink, ...] = ()) -> None:
         self.engine = engine
         self.exchange = exchange
         self.sinks = sinks
+        self.broker: Broker | None = None
         self._digest = hashlib.sha256()
 
     @property
@@ -103,6 +116,16 @@ class Driver:
         for report in reports:
             self.happen(report)
 
+    def send(self, command: Command, ts_ns: int) -> None:
+        """Hand a command to whoever has the orders now: the paper exchange, or the venue's broker."""
+        if isinstance(command, AskRegime):
+            return  # its question was handed on with the step
+        at_venue = self.engine.state.venue.has_orders
+        if isinstance(command, ORDER_COMMANDS) and not at_venue:
+            self.exchange.submit(command, ts_ns)
+        elif self.broker is not None:
+            self.broker.submit(command)
+
     def recalled(self, step: Step) -> None:
         """Take a step of the journal into the digest: it was kept before."""
         self._digest.update(step_digest_bytes(step))
@@ -116,8 +139,7 @@ class Driver:
         for sink in self.sinks:
             sink.step(step, body)
         for command in step.commands:
-            if not isinstance(command, AskRegime):
-                self.exchange.submit(command, step.ts_ns)
+            self.send(command, step.ts_ns)
         for question in step.questions:
             if question.response is not None:  # else its answer is an event, and comes later
                 exchange = exchange_of(question, step)

@@ -1,4 +1,4 @@
-"""History: the earlier sessions that stood behind a folder's first tick, kept beside its tape.
+"""History: what was put behind a market without its ticks, kept beside the tape: earlier sessions, minutes of today.
 
 They are an input like the ticks: without them the statistics of the day cannot be made
 again. The file's name holds the hash of its content, which stands in the journal too.
@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fabio.features.market import History, PreviousSession
+from fabio.features.layout import SESSION_MINUTES
+from fabio.features.remembered import History, PreviousSession
 from fabio.journal.sync import replace_file
+from fabio.model.tick import Ticks
 
 _COLUMNS = np.dtype("<i4")
 
@@ -21,12 +23,21 @@ class HistoryMissing(Exception):
     """The file is gone, or no longer what the journal names."""
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _Today(msgspec.Struct, frozen=True):
+    ts_ns: bytes
+    price_ticks: bytes
+    size_steps: bytes
+
+
+class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     v: int
     sessions: int
     running_range_ticks: bytes
     bar_range_ticks: bytes
     previous: PreviousSession | None
+    before_date: int = 0
+    today: _Today | None = None
+    only_today: bool = False
 
 
 def keep_history(folder: Path, history: History) -> str:
@@ -34,6 +45,7 @@ def keep_history(folder: Path, history: History) -> str:
     data = msgspec.json.encode(_Kept(
         1, len(history.running_range_ticks), _bytes(history.running_range_ticks),
         _bytes(history.bar_range_ticks), history.previous,
+        history.before_date, None if history.today is None else _kept_today(history.today), history.only_today,
     ))
     content_hash = hashlib.sha256(data).hexdigest()
     (folder / "tape").mkdir(parents=True, exist_ok=True)
@@ -60,7 +72,7 @@ def read_history(folder: Path, content_hash: str) -> History:
     kept = msgspec.json.decode(data, type=_Kept)
     return History(
         _columns(kept.running_range_ticks, kept.sessions), _columns(kept.bar_range_ticks, kept.sessions),
-        kept.previous,
+        kept.previous, kept.before_date, None if kept.today is None else _today(kept.today), kept.only_today,
     )
 
 
@@ -69,9 +81,25 @@ def history_path(folder: Path, content_hash: str) -> Path:
     return folder / "tape" / f"history-{content_hash[:16]}.json"
 
 
+def _kept_today(ticks: Ticks) -> _Today:
+    return _Today(
+        ticks.ts_event_ns.astype("<i8").tobytes(), ticks.price_ticks.astype(_COLUMNS).tobytes(),
+        ticks.size_steps.astype(_COLUMNS).tobytes(),
+    )
+
+
+def _today(kept: _Today) -> Ticks:
+    ts_ns = np.frombuffer(kept.ts_ns, dtype="<i8").astype(np.int64)
+    none = np.zeros(len(ts_ns), dtype=np.int8)
+    return Ticks(
+        ts_ns, ts_ns, np.frombuffer(kept.price_ticks, dtype=_COLUMNS).astype(np.int64),
+        np.frombuffer(kept.size_steps, dtype=_COLUMNS).astype(np.int64), none, none,
+    )
+
+
 def _bytes(columns: NDArray[np.int32]) -> bytes:
     return columns.astype(_COLUMNS).tobytes()
 
 
 def _columns(data: bytes, sessions: int) -> NDArray[np.int32]:
-    return np.frombuffer(data, dtype=_COLUMNS).reshape(sessions, -1).astype(np.int32)
+    return np.frombuffer(data, dtype=_COLUMNS).reshape(sessions, SESSION_MINUTES).astype(np.int32)

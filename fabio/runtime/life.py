@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
+from fabio.journal.inbox import Outcome, Request
 from fabio.model.instrument import Instrument
 
 Watcher = Callable[[], Coroutine[Any, Any, None]]
@@ -36,6 +37,9 @@ class Life(Protocol):
 
     async def end(self, stop: Callable[[str], None]) -> None:
         """Leave nothing behind: let what was asked for come to its end; `stop` asks for all to be closed."""
+
+    async def answer(self, request: Request) -> tuple[Outcome, str]:
+        """Do what only this life can, `arm` and `disarm`, or say why not."""
 
     def progress(self) -> float:
         """Tell how much of it is over, 0 to 1."""

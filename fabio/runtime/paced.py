@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
+from fabio.journal.inbox import Outcome, Request
 from fabio.model.instrument import Instrument
 from fabio.runtime.drive import Driver
 from fabio.runtime.feeds import Feed, Stretch
@@ -53,6 +54,10 @@ class PacedLife:
     def progress(self) -> float:
         """Tell how much of the feed is over, 0 to 1."""
         return self._feed.progress(self.now_ns, self._driver.engine.state.tape_pos)
+
+    async def answer(self, request: Request) -> tuple[Outcome, str]:
+        """Refuse: there is no venue."""
+        return "refused", f"{request.verb} belongs to live trading: `fabio run --mode live` starts it"
 
     async def live(self, is_stopping: Callable[[], bool]) -> None:
         """Live through the feed."""

@@ -19,7 +19,6 @@ from fabio.engine.questions import RULES
 from fabio.exchange.venue import Exchange
 from fabio.journal.reader import read_steps
 from fabio.journal.tape import TapeReader
-from fabio.model.command import AskRegime
 from fabio.model.event import HistoryLoaded, OperatorAsked, RegimeFailed, VenueEvent
 from fabio.model.fact import RegimeInferred
 from fabio.model.order import DONE_STATES
@@ -124,8 +123,7 @@ class _Fold:
         self._driver.recalled(step)
         self._sink.records.write(step)
         for command in step.commands:
-            if not isinstance(command, AskRegime):
-                self._driver.exchange.submit(command, step.ts_ns)
+            self._driver.send(command, step.ts_ns)  # there is no broker yet: what went to the venue is not sent again
         self.steps += 1
 
     def end(self) -> None:
@@ -152,8 +150,8 @@ class _Fold:
 
     def _compare(self, step: Step) -> None:
         event = step.event
-        if not isinstance(event, VenueEvent):
-            return
+        if not isinstance(event, VenueEvent) or self._driver.engine.state.venue.has_orders:
+            return  # what the venue says is not the exchange's
         if not self._reports:  # it came by time alone, between two ticks
             self._reports.extend(self._driver.exchange.on_time(event.ts_ns))
         said = self._reports.popleft() if self._reports else None
@@ -192,8 +190,8 @@ class _Fold:
 
     def _check_held(self) -> None:
         driver = self._driver
-        if self._reports:
-            return  # fills that the machine has not heard of yet
+        if self._reports or driver.engine.state.venue.has_orders:
+            return  # fills that the machine has not heard of yet; or the venue holds it, and will be asked
         for index, market in enumerate(driver.engine.state.markets):
             held = 0 if market.position is None else market.position.size_steps
             there = driver.exchange.held_steps(index)

@@ -7,7 +7,9 @@ from fabio.journal.inbox import Answer, Outcome, Request
 from fabio.model.event import OperatorAsked
 
 VERBS: tuple[str, ...] = get_args(get_type_hints(OperatorAsked)["verb"])
-LATER = frozenset({"arm", "disarm", "webhook"})
+LATER = frozenset({"webhook"})
+OF_LIFE = frozenset({"arm", "disarm"})
+"""Verbs that take a while, and that each life answers its own way."""
 
 
 def answer_of(request: Request, state: State, halted_by_file: bool, ts_ns: int) -> Answer | None:
@@ -16,9 +18,11 @@ def answer_of(request: Request, state: State, halted_by_file: bool, ts_ns: int) 
         return Answer(id=request.id, ts_ns=ts_ns, outcome=outcome, message=message)
 
     if request.verb in LATER:
-        return no("refused", f"{request.verb} belongs to live trading, which this version does not have")
+        return no("refused", f"{request.verb} is not in this version")
+    if request.verb in OF_LIFE:
+        return no("refused", "the file HALT is in the folder") if request.verb == "arm" and halted_by_file else None
     if request.verb not in VERBS:
-        return no("invalid", f"{request.verb!r} is not known; known: {', '.join(VERBS)}")
+        return no("invalid", f"{request.verb!r} is not known; known: {', '.join([*VERBS, *sorted(OF_LIFE)])}")
     if request.verb in ("enable", "disable") and request.name not in state.strategies:
         known = ", ".join(sorted(state.strategies))
         return no("refused", f"no strategy is named {request.name!r}; known: {known}")

@@ -1,25 +1,18 @@
 """Start: from what a person asked to an agent that is ready to live, the folder's past included."""
 
-import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fabio import __version__
-from fabio.adapters.data.session_rules import read_rules
 from fabio.adapters.data.tapes import open_tape
 from fabio.engine.seams import MarketConfig
-from fabio.journal.inbox import Inbox
 from fabio.journal.tape import TapeReader
 from fabio.journal.world import Claim, World, claim, read_world
 from fabio.model.event import HistoryLoaded
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
-from fabio.model.step import Step
-from fabio.runtime.agent import Agent
 from fabio.runtime.board import Board
 from fabio.runtime.demo import Demo
 from fabio.runtime.demo_names import DEFAULT_SEED, WATCHED_S
@@ -27,64 +20,16 @@ from fabio.runtime.drive import Driver
 from fabio.runtime.feeds import DemoFeed, FileFeed, world_feed
 from fabio.runtime.folder import FolderSink
 from fabio.runtime.history import keep_history
+from fabio.runtime.live_start import prepare_live
 from fabio.runtime.paced import PacedLife
-from fabio.runtime.recovery import Recovered, RecoveryFailed, recover
-from fabio.runtime.telling import Telling
+from fabio.runtime.recovery import Recovered, RecoveryFailed
+from fabio.runtime.reopen import DEMO, TOPSTEPX, Place, Ready, RunPlan, reopen
 from fabio.runtime.until import until_ns
 from fabio.runtime.wiring import build_driver, engine_config, instrument_of, instruments_of
 from fabio.settings.load import Settings
-from fabio.settings.places import config_file
-from fabio.settings.show import rows
 
-DEMO = "demo"
 ACCOUNT = "paper"
 WARM_UP_TICKS = 5_000
-
-
-class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person asked for.
-
-    Parameters
-    ----------
-    feed
-        `demo` or a tape's path.
-    symbol
-        None takes the folder's, else the configured one (for a tape: what the tape says).
-    seed
-        None takes the folder's, else the default.
-    speed
-        Exchange seconds per second; infinity for as fast as it goes; None for the feed's default.
-    until
-        `HH:MM` of the exchange or an ISO time; empty for the end.
-    changes
-        `--set` and `--without`, for the record.
-    """
-
-    logs: Path
-    feed: str = DEMO
-    symbol: str | None = None
-    seed: int | None = None
-    speed: float | None = None
-    until: str = ""
-    changes: tuple[str, ...] = ()
-
-
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent that can run, and what to let go of afterwards."""
-
-    agent: Agent
-    driver: Driver
-    sink: FolderSink
-    claim: Claim
-    board: Board
-    zone: ZoneInfo
-    recovered: Recovered
-    words: tuple[str, ...]
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self.sink.close()
-        self.claim.release()
 
 
 def warm_up(settings: Settings) -> None:
@@ -109,6 +54,8 @@ def prepare(plan: RunPlan, settings: Settings, say: Callable[[str], None]) -> Re
     OtherWorld, FolderBusy, RecoveryFailed, TapeError, ConfigError
         See each; the folder is let go of.
     """
+    if plan.feed == TOPSTEPX:
+        return prepare_live(plan, settings, say)
     opened = _open_demo(plan, settings) if plan.feed == DEMO else _open_file(plan, settings)
     held = claim(plan.logs, opened.world, time.time_ns())
     try:
@@ -155,37 +102,18 @@ def _open_file(plan: RunPlan, settings: Settings) -> _Opened:
 def _recovered(
     plan: RunPlan, settings: Settings, opened: _Opened, held: Claim, say: Callable[[str], None],
 ) -> Ready:
-    folder, instrument = plan.logs, opened.instrument
-    zone = exchange_zone(settings, instrument)
-    sink = FolderSink(folder, {instrument.symbol: instrument}, [instrument])
-    is_new = sink.journal.last_seq == 0 and sink.tape.pos == 0
-    sink.journal.roll(opened.first_day)
-    driver = build_driver(engine_config(settings, [MarketConfig(instrument=instrument, table=opened.table)]))
-    telling = Telling([instrument], zone, say)
-    board = Board(driver.engine, one_session=isinstance(opened.source, Demo))
-    driver.sinks = (sink, board, telling)
-    words = [] if sink.journal.repair is None else [
-        f"the journal's last line was torn and is kept in {sink.journal.repair.kept_in}"]
-
-    def witness(step: Step) -> None:
-        board.recalled(step)
-        telling.recalled(step)
-
-    recovered = recover(driver, sink, folder, witness)
-    sink.journal.remark("run", time.time_ns(), {
-        "version": __version__, "feed": opened.world.feed, "settings": settings_hash(settings),
-        "changes": list(plan.changes), "resumed_at": recovered.ticks,
-    })
-    if is_new and isinstance(opened.source, Demo):
-        _load_history(driver, sink, folder, opened.source)
-    feed = _feed(opened, driver, board, recovered, folder)
-    inbox = Inbox(folder, recovered.acted)
-    start_ns = driver.engine.state.now_ns if recovered.ticks else _first_ns(feed)
-    identity = {"mode": "test", "feed": plan.feed, "speed": feed.speed}
-    life = PacedLife(driver, feed, until_ns(plan.until, zone, start_ns) if plan.until else None)
-    agent = Agent(driver, sink, life, board, inbox, folder, identity)
-    return Ready(agent=agent, driver=driver, sink=sink, claim=held, board=board, zone=zone, recovered=recovered,
-                 words=tuple(words))
+    is_demo = isinstance(opened.source, Demo)
+    back = reopen(plan, settings, Place(
+        world=opened.world, instrument=opened.instrument, table=opened.table, first_day=opened.first_day,
+        one_session=is_demo, live=None,
+    ), say)
+    driver = back.driver
+    if back.is_new and isinstance(opened.source, Demo):
+        _load_history(driver, back.sink, plan.logs, opened.source)
+    feed = _feed(opened, driver, back.board, back.recovered, plan.logs)
+    start_ns = driver.engine.state.now_ns if back.recovered.ticks else _first_ns(feed)
+    life = PacedLife(driver, feed, until_ns(plan.until, back.zone, start_ns) if plan.until else None)
+    return back.ready(plan.logs, life, held, {"mode": "test", "feed": plan.feed, "speed": feed.speed})
 
 
 def _feed(
@@ -234,15 +162,3 @@ def _load_history(driver: Driver, sink: FolderSink, folder: Path, demo: Demo) ->
 
 def _first_ns(feed: DemoFeed | FileFeed) -> int:
     return feed.day.session.open_ns if isinstance(feed, DemoFeed) else feed.tape.first_ns
-
-
-def exchange_zone(settings: Settings, instrument: Instrument) -> ZoneInfo:
-    """Give the time zone in which an instrument's hours are written."""
-    rules = read_rules(config_file(settings.folder, "sessions.toml"), instrument.product_group)
-    return ZoneInfo("UTC") if rules.always_open else rules.time_zone
-
-
-def settings_hash(settings: Settings) -> str:
-    """Hash every setting that is no secret."""
-    text = "\n".join(f"{row.path}={row.value}" for row in rows(settings))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

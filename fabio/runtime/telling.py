@@ -14,6 +14,7 @@ from fabio.model.signal import Decision
 from fabio.model.step import Step
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import Ticks
+from fabio.runtime.telling_venue import venue_words
 
 SIDES = {1: "long", -1: "short", 0: "flat"}
 
@@ -76,6 +77,8 @@ class Telling:
                         f"{price(units, fill.price_ticks)}, fees {fill.fees:.2f}; now {after}")
             case facts.StopPlaced(market=market, stop_ticks=stop, target_ticks=target):
                 units = self._instruments[market]
+                if target is None:
+                    return f"bracket   stop {price(units, stop)} works at the venue, no target"
                 return f"bracket   stop {price(units, stop)}, target {price(units, target)} work at the venue"
             case facts.StopTightened(market=market, stop_ticks=stop, reason=reason):
                 return f"stop      to {price(self._instruments[market], stop)}{_because(reason)}"
@@ -109,7 +112,7 @@ class Telling:
             case facts.HistoryKnown(source=source, sessions=sessions):
                 return f"history   {sessions} earlier sessions behind this one ({source})"
             case _:
-                return ""
+                return venue_words(fact, self._instruments)
 
     def _decision(self, decision: Decision) -> str:
         units, signal = self._instruments[decision.market], decision.signal

@@ -75,10 +75,21 @@ class TopstepX(_Section):
     username: str | None = Field(None, min_length=1, max_length=200, description="user name at TopstepX")
     api_key: Secret = Field(None, description="API key of TopstepX (it takes no password)")
     account_id: int | None = Field(None, ge=1, description="account to trade; needed where you have several")
+    live_data: bool = Field(False, description=(
+        "which market-data subscription: false for practice and Combine accounts"))
     api_url: Url = Field("https://api.topstepx.com", description="address of the venue's REST API")
     user_hub_url: Url = Field("https://rtc.topstepx.com/hubs/user", description="address of the user hub")
     market_hub_url: Url = Field("https://rtc.topstepx.com/hubs/market",
                                 description="address of the market hub")
+
+
+class Notify(_Section):
+    """Who is told when a person has to know at once."""
+
+    command: str | None = Field(None, min_length=1, max_length=2000, description=(
+        "program to run at a fill, a halt, a lost feed, an uncertain state or a crash; it gets a JSON object on "
+        "standard input"))
+    timeout_s: float = Field(10.0, gt=0, le=120, description="seconds after which that program is ended")
 
 
 class Basics(BaseSettings):
@@ -89,6 +100,7 @@ class Basics(BaseSettings):
     agent: Agent = Field(default_factory=lambda: Agent.model_validate({}))
     openai: OpenAI = Field(default_factory=lambda: OpenAI.model_validate({}))
     topstepx: TopstepX = Field(default_factory=lambda: TopstepX.model_validate({}))
+    notify: Notify = Field(default_factory=lambda: Notify.model_validate({}))
 
     @classmethod
     def settings_customise_sources(

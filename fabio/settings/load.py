@@ -19,7 +19,7 @@ from fabio.portfolio.account import AccountSettings
 from fabio.regime.cadence import CadenceSettings
 from fabio.regime.reading import RegimeSettings
 from fabio.regime.zones import ZoneSettings
-from fabio.settings.basics import Agent, Basics, OpenAI, TopstepX
+from fabio.settings.basics import Agent, Basics, Notify, OpenAI, TopstepX
 from fabio.settings.catalog import catalogue, expected_words, plain_types
 from fabio.settings.parts import (
     GUARDS,
@@ -81,6 +81,7 @@ class Settings:
     agent: Agent
     openai: OpenAI
     topstepx: TopstepX
+    notify: Notify
     account: AccountSettings
     cadence: CadenceSettings
     exchange: Assumptions
@@ -168,8 +169,8 @@ def _checked(folder: Path, merged: dict[str, tuple[Given, Origin]], warnings: li
     values.update({"agent.mode": basics.agent.mode})
     origins = {path: merged[path][1] if path in merged else Origin(DEFAULT) for path in values}
     return Settings(
-        folder=folder, agent=basics.agent, openai=basics.openai, topstepx=basics.topstepx, guards=guards,
-        strategies=strategies, values=values, origins=origins, warnings=tuple(warnings), **sections,
+        folder=folder, agent=basics.agent, openai=basics.openai, topstepx=basics.topstepx, notify=basics.notify,
+        guards=guards, strategies=strategies, values=values, origins=origins, warnings=tuple(warnings), **sections,
     )
 
 

@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Gain in multiples of the risk from which the stop may go to break-even, above 0 to 20.
     break_even_offset_ticks
         Ticks beyond the entry that pay the fees, 0 to 100.
+    refuse_approximate_profile
+        Whether to stay out of a session part of which is made of bars.
     flow
         What confirms.
     """
@@ -72,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     target_r: float = 2.0
     break_even_r: float = 1.0
     break_even_offset_ticks: int = 1
+    refuse_approximate_profile: bool = False
     flow: FlowThresholds = FlowThresholds()
 
     def __post_init__(self) -> None:
@@ -146,6 +149,8 @@ class Strategy:
     def _look(self, view: View, whole: bool) -> Look:
         """Look at the conditions, in order; order flow is weighed only if all others hold, or the `whole` is asked."""
         settings, stats = self.settings, view.stats
+        if settings.refuse_approximate_profile and view.is_approximate:
+            return Look((("exact_profile", False, None, None),))
         bars = view.bars[-settings.window_bars:]
         count = len(bars)
         if count < settings.window_bars or stats.bar_range_15min_ticks is None:

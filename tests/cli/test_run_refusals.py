@@ -12,9 +12,10 @@ from fabio.cli.status import liveness
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["run", "--mode", "live"], 6, "live mode comes with"),
+        (["run", "--mode", "live"], 2, "--feed topstepx"),
+        (["run", "--mode", "live", "--feed", "topstepx"], 3, "TOPSTEP_USERNAME"),
         (["run", "--mode", "real"], 2, "neither test (paper) nor live"),
-        (["run", "--feed", "topstepx"], 3, "--feed demo"),
+        (["run", "--feed", "topstepx"], 3, "TOPSTEP_USERNAME in the environment or in .env"),
         (["run", "--feed", "demmo"], 3, "did you mean demo?"),
         (["run", "--feed", "nothing.csv"], 3, "nor a file"),
         (["run", "--feed", "/dev/null"], 3, "/dev/null"),
@@ -34,6 +35,8 @@ from fabio.cli.status import liveness
         (["stop"], 4, "no agent runs"),
         (["flatten"], 4, "no agent runs"),
         (["halt"], 4, "nothing to halt"),
+        (["arm", "PRAC-1"], 4, "no agent runs"),
+        (["disarm"], 4, "no agent runs"),
         (["logs"], 4, "is not there"),
         (["logs", "tradse"], 2, "did you mean trades?"),
     ],

@@ -8,6 +8,7 @@ from views import (
     NOW_NS,
     PRICE_TICKS,
     SESSION,
+    make_account,
     make_bars,
     make_position,
     make_regime,
@@ -73,16 +74,8 @@ def test_an_open_position_of_the_instrument_is_neither_added_to_nor_opposed(side
 
 def test_a_micro_weighs_a_tenth_of_a_mini():
     micro = msgspec.structs.replace(make_view().instrument, mini_equivalent=Decimal("0.1"))
-    other = make_position(1, PRICE_TICKS, PRICE_TICKS - 20, PRICE_TICKS + 40, symbol="ES", market=1)
-    view = make_view(instrument=micro, positions=(other,))
-    assert check(max_position, make_signal(), view).value == pytest.approx(1.1)
-    light = check(max_position, make_signal(), view, other_mini_equivalents={"ES": 0.1})
-    assert light.value == pytest.approx(0.2)
-
-
-def test_a_negative_weight_is_refused():
-    with pytest.raises(ValueError, match="ES"):
-        max_position.Settings(other_mini_equivalents={"ES": -1})
+    view = make_view(instrument=micro, account=make_account(held_mini_equivalents=Decimal("0.2")))
+    assert check(max_position, make_signal(), view).value == pytest.approx(0.3)
 
 
 def test_a_stop_on_the_winning_side_is_refused_whatever_the_ratio():

@@ -16,7 +16,8 @@ from fabio.journal.world import FolderBusy, OtherWorld, is_running, read_status
 from fabio.model.tick import Ticks
 from fabio.runtime.demo import Demo
 from fabio.runtime.recovery import RecoveryFailed
-from fabio.runtime.start import Ready, RunPlan, prepare
+from fabio.runtime.reopen import Ready, RunPlan
+from fabio.runtime.start import prepare
 
 FAST = math.inf
 

@@ -102,11 +102,9 @@ def test_without_leaves_a_guard_out(place):
     assert "max_position" in place.fails(without=("max_positoin",)).suggestion
 
 
-def test_lists_and_tables_are_read_from_text(place):
+def test_lists_are_read_from_text(place):
     settings = place.load(overrides=('guards.regime_mismatch.trend=["trend_continuation", "breakout"]',))
     assert _guard(settings, "regime_mismatch").settings.trend == ("trend_continuation", "breakout")
-    settings = place.load("[guards.max_position.other_mini_equivalents]\nMNQ = 0.1\n")
-    assert _guard(settings, "max_position").settings.other_mini_equivalents == {"MNQ": 0.1}
 
 
 def test_none_unsets_an_optional_setting(place):

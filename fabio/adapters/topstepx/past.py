@@ -29,6 +29,9 @@ from fabio.model.session import SessionTable
 SPARE_SESSIONS = 5
 """Asked for beside the 20: a short holiday session does not count as finished."""
 
+CLOCKS_NS = 1_000_000_000
+"""The venue's clock is known to half a second: no made print may stand later than the first true one."""
+
 
 class PastMarket(msgspec.Struct, frozen=True, kw_only=True):
     """Whose history is wanted.
@@ -109,8 +112,15 @@ def minute_bars(bars: Sequence[Bar], instrument: Instrument) -> tuple[MinuteBars
     return MinuteBars(*(np.ascontiguousarray(column) for column in columns.T)), bad
 
 
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """Bars as they came; `words` say why some are missing."""
+
+    bars: tuple[Bar, ...] = ()
+    words: str = ""
+
+
 async def load_past(rest: Rest, market: PastMarket, now_ns: int) -> Past:
-    """Ask for what a market lacks.
+    """Ask for what a market lacks, and make a history of it, aside from the loop: that takes a second or two.
 
     Parameters
     ----------
@@ -124,48 +134,52 @@ async def load_past(rest: Rest, market: PastMarket, now_ns: int) -> Past:
     CredentialsRefused
         If a person has to act first.
     """
+    fetched = await fetch_past(rest, market, now_ns)
+    return await asyncio.to_thread(make_past, market, fetched, now_ns)
+
+
+async def fetch_past(rest: Rest, market: PastMarket, now_ns: int) -> Fetched:
+    """Ask for the bars of what a market lacks; raises what `load_past` raises."""
     lacks = lacking(market.remembered, market.table, now_ns)
-    if not lacks.sessions and lacks.today_from_ns is None:
-        return Past(latest_ns=market.remembered.latest_ns)
-    index = market.table.index_at(now_ns)
-    from_ns = int(market.table.opens_ns[index]) if lacks.today_from_ns is None else lacks.today_from_ns
+    from_ns = lacks.today_from_ns
     if lacks.sessions:
+        index = market.table.index_at(now_ns)
         from_ns = int(market.table.opens_ns[max(index - HISTORY_SESSIONS - SPARE_SESSIONS, 0)])
+    if from_ns is None:
+        return Fetched()
     query = BarsQuery(
         contract_id=market.contract_id, start_ns=from_ns, end_ns=now_ns, unit=BarUnit.MINUTE, live=market.live,
         include_partial=True,
     )
     try:
-        fetched = await retrieve_bars(rest, query)
-        bars, bad = await asyncio.to_thread(minute_bars, fetched.bars, market.instrument)
+        found = await retrieve_bars(rest, query)
     except (TemporaryError, PermanentError, WireError) as error:
-        return Past(latest_ns=market.remembered.latest_ns, words=f"no history of {market.contract_id}: {error}")
-    words = [f"{count} bars {what}" for what, count in sorted(bad.items()) if what != "without volume"]
-    if not fetched.complete:
-        words.append("the venue's pages end before the first session wanted")
-    made = await asyncio.to_thread(_made, market, bars, index, lacks.today_from_ns, lacks.sessions, now_ns)
-    return msgspec.structs.replace(made, words="; ".join(words))
+        return Fetched(words=f"no history of {market.contract_id}: {error}")
+    words = "" if found.complete else "the venue's pages end before the first session that was wanted"
+    return Fetched(bars=found.bars, words=words)
 
 
-def _made(
-    market: PastMarket, bars: MinuteBars, index: int, today_from_ns: int | None, sessions: bool, now_ns: int,
-) -> Past:
+def make_past(market: PastMarket, fetched: Fetched, now_ns: int) -> Past:
+    """Make a history of the bars for the moment they were fetched at."""
+    lacks, index = lacking(market.remembered, market.table, now_ns), market.table.index_at(now_ns)
+    bars, bad = minute_bars(fetched.bars, market.instrument)
+    said = [f"{count} bars {what}" for what, count in sorted(bad.items()) if what != "without volume"]
+    words = "; ".join([fetched.words, *said] if fetched.words else said)
+    today = bars.between(now_ns if lacks.today_from_ns is None else lacks.today_from_ns, now_ns)
     none = np.zeros((0, SESSION_MINUTES), dtype=np.int32)
-    earlier = history_behind(market.instrument, market.table, bars, index) if sessions else History(none, none, None)
-    today = bars.between(now_ns if today_from_ns is None else today_from_ns, now_ns)
-    count = len(earlier.running_range_ticks)
-    latest_ns = market.remembered.latest_ns
-    if len(today):
-        latest_ns = min(int(today.start_ns[-1]) + MINUTE_NS, now_ns)
+    earlier = History(none, none, None)
+    if lacks.sessions:
+        earlier = history_behind(market.instrument, market.table, bars, index)
+    count, latest_ns = len(earlier.running_range_ticks), market.remembered.latest_ns
     if not count and not len(today):
-        return Past(latest_ns=latest_ns)
+        return Past(latest_ns=latest_ns, words=words)
     history = History(
         earlier.running_range_ticks, earlier.bar_range_ticks, earlier.previous,
-        before_date=int(market.table.dates[index]), today=prints_of(today, now_ns) if len(today) else None,
-        only_today=not sessions,
+        before_date=int(market.table.dates[index]), today=prints_of(today, now_ns - CLOCKS_NS) if len(today) else None,
+        only_today=not lacks.sessions,
     )
     return Past(
-        history=history, source=f"TopstepX minute bars of {market.contract_id}: {count} sessions, "
-        f"{len(today)} minutes of today", sessions=count, minutes=len(today), latest_ns=latest_ns,
-        last_ticks=int(bars.close_ticks[-1]) if len(bars) else None,
+        history=history, sessions=count, minutes=len(today), words=words, last_ticks=int(bars.close_ticks[-1]),
+        source=f"TopstepX minute bars of {market.contract_id}: {count} sessions, {len(today)} minutes of today",
+        latest_ns=min(int(today.start_ns[-1]) + MINUTE_NS, now_ns) if len(today) else latest_ns,
     )

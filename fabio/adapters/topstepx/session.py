@@ -34,6 +34,7 @@ def open_rest(
     random_share: Callable[[], float],
     patience: Patience | None = None,
     limits: Limits | None = None,
+    carrier: httpx.AsyncBaseTransport | None = None,
 ) -> Rest:
     """Make the client; nothing is sent yet, the first call logs in.
 
@@ -43,6 +44,8 @@ def open_rest(
         Like `https://api.topstepx.com`; an `/api` at its end is taken off.
     clock, random_share
         The runtime's clocks, and numbers in [0, 1) that spread the pauses.
+    carrier
+        Carries the requests; None opens sockets.
 
     Raises
     ------
@@ -69,6 +72,7 @@ def open_rest(
     http = httpx.AsyncClient(
         base_url=base_url.rstrip("/").removesuffix("/api"),
         http2=False,
+        transport=carrier,
         trust_env=not local,
         follow_redirects=False,
         limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS,

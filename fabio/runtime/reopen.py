@@ -1,0 +1,165 @@
+"""Reopen: a folder's past brought back, whatever the feed: what every start has in common."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from fabio import __version__
+from fabio.adapters.data.session_rules import read_rules
+from fabio.engine.seams import MarketConfig
+from fabio.journal.inbox import Inbox
+from fabio.journal.world import Claim, World
+from fabio.model.instrument import Instrument
+from fabio.model.session import SessionTable
+from fabio.model.step import Step
+from fabio.portfolio.account import AccountSettings
+from fabio.runtime.agent import Agent
+from fabio.runtime.board import Board
+from fabio.runtime.drive import Driver
+from fabio.runtime.folder import FolderSink
+from fabio.runtime.life import Life
+from fabio.runtime.recovery import Recovered, recover
+from fabio.runtime.telling import Telling
+from fabio.runtime.wiring import build_driver, engine_config
+from fabio.settings.load import Settings
+from fabio.settings.places import config_file
+from fabio.settings.show import rows
+
+DEMO, TOPSTEPX = "demo", "topstepx"
+
+
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for.
+
+    Parameters
+    ----------
+    mode
+        `test` or `live`.
+    feed
+        `demo`, `topstepx`, or a tape's path.
+    symbol
+        None takes the folder's, else the configured one (for a tape: what the tape says).
+    seed
+        None takes the folder's, else the default.
+    speed
+        Exchange seconds per second; infinity for as fast as it goes; None for the feed's default.
+    until
+        `HH:MM` of the exchange or an ISO time; empty for the end.
+    changes
+        `--set` and `--without`, for the record.
+    """
+
+    logs: Path
+    mode: str = "test"
+    feed: str = DEMO
+    symbol: str | None = None
+    seed: int | None = None
+    speed: float | None = None
+    until: str = ""
+    changes: tuple[str, ...] = ()
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent that can run, and what to let go of afterwards."""
+
+    agent: Agent
+    driver: Driver
+    sink: FolderSink
+    claim: Claim
+    board: Board
+    zone: ZoneInfo
+    recovered: Recovered
+    words: tuple[str, ...]
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self.sink.close()
+        self.claim.release()
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder is opened for.
+
+    Parameters
+    ----------
+    first_day
+        Trading day that a new folder begins with.
+    one_session
+        Whether the summary is of the running session alone.
+    live
+        The account's settings where there is a venue.
+    """
+
+    world: World
+    instrument: Instrument
+    table: SessionTable
+    first_day: str
+    one_session: bool
+    live: AccountSettings | None
+
+
+class Back(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder whose past is back; `is_new` where it had none."""
+
+    driver: Driver
+    sink: FolderSink
+    board: Board
+    zone: ZoneInfo
+    recovered: Recovered
+    is_new: bool
+    words: tuple[str, ...]
+
+    def ready(self, folder: Path, life: Life, held: Claim, identity: Mapping[str, Any]) -> Ready:
+        """Put the agent together."""
+        agent = Agent(self.driver, self.sink, life, self.board, Inbox(folder, self.recovered.acted), folder, identity)
+        return Ready(agent=agent, driver=self.driver, sink=self.sink, claim=held, board=self.board, zone=self.zone,
+                     recovered=self.recovered, words=self.words)
+
+
+def reopen(plan: RunPlan, settings: Settings, place: Place, say: Callable[[str], None]) -> Back:
+    """Build a machine and bring the folder's past back into it; the folder is claimed already.
+
+    Raises
+    ------
+    RecoveryFailed, JournalDamaged, TapeDamaged, HistoryMissing
+        See each.
+    """
+    folder, instrument = plan.logs, place.instrument
+    zone = exchange_zone(settings, instrument)
+    sink = FolderSink(folder, {instrument.symbol: instrument}, [instrument])
+    is_new = sink.journal.last_seq == 0 and sink.tape.pos == 0
+    sink.journal.roll(place.first_day)
+    driver = build_driver(engine_config(settings, [MarketConfig(instrument=instrument, table=place.table)]))
+    telling = Telling([instrument], zone, say)
+    board = Board(driver.engine, one_session=place.one_session, live=place.live)
+    driver.sinks = (sink, board, telling)
+    words = () if sink.journal.repair is None else (
+        f"the journal's last line was torn and is kept in {sink.journal.repair.kept_in}",)
+
+    def witness(step: Step) -> None:
+        board.recalled(step)
+        telling.recalled(step)
+
+    recovered = recover(driver, sink, folder, witness)
+    sink.journal.remark("run", time.time_ns(), {
+        "version": __version__, "feed": place.world.feed, "settings": settings_hash(settings),
+        "changes": list(plan.changes), "resumed_at": recovered.ticks,
+    })
+    return Back(driver=driver, sink=sink, board=board, zone=zone, recovered=recovered, is_new=is_new, words=words)
+
+
+def exchange_zone(settings: Settings, instrument: Instrument) -> ZoneInfo:
+    """Give the time zone in which an instrument's hours are written."""
+    rules = read_rules(config_file(settings.folder, "sessions.toml"), instrument.product_group)
+    return ZoneInfo("UTC") if rules.always_open else rules.time_zone
+
+
+def settings_hash(settings: Settings) -> str:
+    """Hash every setting that is no secret."""
+    text = "\n".join(f"{row.path}={row.value}" for row in rows(settings))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,202 @@
+"""The venue's side of a live run, put together: REST, both hubs, the feed and the broker.
+
+What has to be known before the folder is opened (account, contract, the venue's clock) is asked
+in `look`, with a client of its own that ends with it. The rest lives as root tasks of the agent.
+"""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import SecretStr
+
+from fabio.adapters.topstepx.accounts import pinned_account
+from fabio.adapters.topstepx.broker.broker import Broker, BrokerSettings
+from fabio.adapters.topstepx.broker.life import LifeTimes
+from fabio.adapters.topstepx.broker.reach import Reach
+from fabio.adapters.topstepx.broker.traded import TradedContract, TradedContracts
+from fabio.adapters.topstepx.contracts import front_month, gateway_root
+from fabio.adapters.topstepx.errors import AccountUnfit
+from fabio.adapters.topstepx.feed import MarketFeed
+from fabio.adapters.topstepx.lane import FeedMarket
+from fabio.adapters.topstepx.money import DayMoney, day_money
+from fabio.adapters.topstepx.probe import Probe
+from fabio.adapters.topstepx.quote_merging import QuoteMerging
+from fabio.adapters.topstepx.records import Account, Contract
+from fabio.adapters.topstepx.rest import Rest
+from fabio.adapters.topstepx.session import open_rest
+from fabio.adapters.topstepx.signalr.hub import Hub, HubSettings, Outside
+from fabio.adapters.topstepx.signalr.inbox import Inbox
+from fabio.adapters.topstepx.signalr.link import Dial, dial
+from fabio.adapters.topstepx.signalr.session import Subscription
+from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
+from fabio.adapters.topstepx.tokens import Credentials
+from fabio.adapters.topstepx.transport import Clock as RestClock
+from fabio.model.event import JournaledEvent
+from fabio.model.instrument import Instrument
+from fabio.model.session import SessionTable
+from fabio.runtime.clock import Clock, Moment
+from fabio.runtime.life import Watcher
+from fabio.settings.basics import TopstepX
+from fabio.settings.load import Settings
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+USER_EVENTS_WAITING = 4_096
+NS = 1_000_000_000
+logger = logging.getLogger("fabio.venue")
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """Where and how the venue is reached; a test puts a gateway of the same process behind them.
+
+    Parameters
+    ----------
+    open_rest
+        Makes a REST client that nothing was sent with yet.
+    dial
+        Opens a hub's socket.
+    """
+
+    open_rest: Callable[[Clock], Rest]
+    dial: Dial
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen of the venue before the start."""
+
+    account: Account
+    contract: Contract
+    clock: Clock
+
+
+def doors_of(settings: Settings) -> Doors:
+    """Give the way to the venue that is configured.
+
+    Raises
+    ------
+    ConfigError
+        If user name or key is missing.
+    """
+    username, key = settings.require_topstepx()
+    credentials = Credentials(username, SecretStr(key))
+
+    def rest(clock: Clock) -> Rest:
+        clocks = RestClock(monotonic_s=clock.monotonic, wall_s=lambda: clock.now_ns() / NS)
+        return open_rest(settings.topstepx.api_url, credentials, clocks, random.random)
+
+    return Doors(rest, dial)
+
+
+async def look(doors: Doors, settings: TopstepX, instrument: Instrument, clock: Clock | None = None) -> Sight:
+    """Ask for the account, the contract and the clock; whatever is wrong is said in one sentence.
+
+    Parameters
+    ----------
+    clock
+        None takes the system's, or that of a replaying gateway on this machine.
+
+    Raises
+    ------
+    ConfigError
+        `CredentialsRefused`, `AccountUnfit`, `ContractUnfit`: a person's turn.
+    TemporaryError, WireError, PermanentError
+        If the venue cannot be asked now.
+    """
+    rest = doors.open_rest(clock or Clock())
+    try:
+        if clock is None:
+            clock = await _venue_clock(rest, settings.api_url)
+        account = pinned_account(await rest.accounts(), settings.account_id)
+        if not account.can_trade:
+            raise AccountUnfit(f"TopstepX has locked account {account.name} ({account.id}): it cannot trade. Look on "
+                               "the platform why; TOPSTEP_ACCOUNT_ID chooses another one")
+        contract = front_month(await rest.search_contracts(gateway_root(instrument)), instrument)
+    finally:
+        await rest.aclose()
+    return Sight(account=account, contract=contract, clock=clock)
+
+
+async def _venue_clock(rest: Rest, url: str) -> Clock:
+    """Follow a gateway of this machine that replays a day at a speed of its own; a real venue has ours."""
+    if urlsplit(url).hostname not in LOOPBACK:
+        return Clock()
+    pong = await rest.ping()
+    told, rate = pong.headers.get("x-gateway-time-ns"), pong.headers.get("x-gateway-rate")
+    if told is None or rate is None:
+        return Clock()
+    half_way_ns = int(pong.round_trip_s / 2 * float(rate) * NS)
+    return Clock(Moment.now(int(told) + half_way_ns), float(rate))
+
+
+class Venue:
+    """One account at the venue, for one market.
+
+    Parameters
+    ----------
+    world
+        Names this agent's records in order tags.
+    emit
+        Takes events of the broker; neither waits nor raises.
+    since_ns
+        From when on executions matter: the beginning of the trade date.
+    latest_ns, reference_ticks
+        Up to when the market is known already, and where it was then.
+    """
+
+    def __init__(
+        self, doors: Doors, settings: TopstepX, sight: Sight, instrument: Instrument, table: SessionTable,
+        *, world: str, emit: Callable[[JournaledEvent], None], since_ns: Callable[[], int], latest_ns: int,
+        reference_ticks: int | None,
+    ) -> None:
+        clock = sight.clock
+        hub_clock = HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns)
+        self.sight = sight
+        self.rest = doors.open_rest(clock)
+        self.counts: Counter[str] = Counter()
+        traded = TradedContracts([TradedContract(market=0, contract_id=sight.contract.id, instrument=instrument)])
+        self.broker = Broker(
+            Reach(rest=self.rest, account_id=sight.account.id, traded=traded, clock=hub_clock,
+                  wall_s=lambda: clock.now_ns() / NS, emit=emit, note=logger.info, counts=self.counts),
+            BrokerSettings(world=world, times=LifeTimes(slept_s=10.0 * max(clock.rate, 1.0),
+                                                        stepped_s=5.0 * max(clock.rate, 1.0))),
+            since_ns, random.random,
+        )
+        account_id = sight.account.id
+        self._user_inbox = Inbox(USER_EVENTS_WAITING, QuoteMerging(), self._user_lagged)
+        self._user_hub = Hub(
+            HubSettings(name="user", url=settings.user_hub_url),
+            (Subscription("SubscribeAccounts", ()), Subscription("SubscribeOrders", (account_id,)),
+             Subscription("SubscribePositions", (account_id,)), Subscription("SubscribeTrades", (account_id,))),
+            Outside(self.broker.hub_token, doors.dial, hub_clock, random.random), self._user_inbox, self.broker.notice,
+        )
+        market = FeedMarket(instrument=instrument, table=table, contract_id=sight.contract.id, latest_ns=latest_ns,
+                            reference_ticks=reference_ticks)
+        self.feed = MarketFeed(
+            HubSettings(name="market", url=settings.market_hub_url),
+            Outside(self.broker.hub_token, doors.dial, hub_clock, random.random), [market],
+            Probe(self.rest, live=settings.live_data, sleep=clock.sleep), self.rest.skew.get,
+        )
+
+    @property
+    def tasks(self) -> Mapping[str, Watcher]:
+        """Give the root tasks, by name."""
+        return {
+            "token": lambda: self.rest.tokens.keep_fresh(self._token_trouble),
+            "user hub": self._user_hub.run,
+            "broker": lambda: self.broker.run(self._user_inbox, self._user_hub.reconnect),
+            "market feed": self.feed.run,
+        }
+
+    async def money(self, since_ns: int) -> DayMoney:
+        """Ask for the closed balance, and for what was realized since a time."""
+        return await day_money(self.rest, self.sight.account.id, since_ns)
+
+    def _user_lagged(self, waiting: int) -> None:
+        logger.warning("%d events of the user hub wait", waiting)
+        self.counts["user hub lagged"] += 1
+
+    def _token_trouble(self, error: Exception) -> None:
+        logger.warning("the token was not renewed: %s", error)

@@ -1,0 +1,129 @@
+"""The whole live agent against the simulated gateway, in one process and in virtual time."""
+
+import asyncio
+import random
+import sys
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from pydantic import SecretStr
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+from virtual_time import run_virtual
+
+from fabio.adapters.gateway.core import Gateway, Stream
+from fabio.adapters.gateway.faults.layer import Faults
+from fabio.adapters.gateway.faults.script import Script
+from fabio.adapters.gateway.front import Front
+from fabio.adapters.gateway.inprocess import Dial, Transport
+from fabio.adapters.gateway.plan import AccountPlan, GatewayPlan, Switches, exact_switches
+from fabio.adapters.topstepx.session import open_rest
+from fabio.adapters.topstepx.tokens import Credentials
+from fabio.adapters.topstepx.transport import Clock as RestClock
+from fabio.journal.inbox import Request
+from fabio.model.tick import Ticks
+from fabio.runtime.clock import Clock, Moment
+from fabio.runtime.demo import Demo
+from fabio.runtime.drive import Driver
+from fabio.runtime.live_start import ready_at
+from fabio.runtime.reopen import Ready, RunPlan
+from fabio.runtime.venue import Doors, look
+from fabio.runtime.wiring import instrument_of
+from fabio.settings.load import load
+
+SECOND_NS = 1_000_000_000
+BEFORE_NS = 2 * SECOND_NS
+"""The gateway opens this long before the first tick, so that everybody is connected by then."""
+FLOAT_NS = 50
+LIVE_SETTINGS = ("account.loss_floor=48000", "account.as_of=2026-05-29")
+
+
+class World:
+    """A gateway with a tape, and the doors to it; to be made inside a virtual loop."""
+
+    def __init__(self, ticks: Ticks, demo: Demo, *, switches: Switches | None = None, script: Script | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        self.settings = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
+        self.start_ns = int(ticks.ts_recv_ns[0]) - BEFORE_NS
+        self._since_s = loop.time()
+        self._event_ns = 0
+        plan = GatewayPlan(accounts=(AccountPlan(limits=self.settings.account),), assumptions=self.settings.exchange,
+                           switches=exact_switches() if switches is None else switches)
+        self.gateway = Gateway(plan, [demo.instrument], [Stream(instrument=demo.instrument, table=demo.table)],
+                               self.start_ns)
+        self.gateway.supply(ticks)
+        self.clock = Clock(Moment(self.start_ns, self._monotonic_ns()), monotonic_ns=self._monotonic_ns)
+        self.front = Front(self.gateway, Faults(self.gateway, script), self.clock)
+        self.doors = Doors(self._open_rest, Dial(self.front))
+
+    def _monotonic_ns(self) -> int:
+        """Give the loop's time; at an event of the gateway its own, as floats add up to a nanosecond or two."""
+        now_ns = round((asyncio.get_running_loop().time() - self._since_s) * 1e9)
+        return self._event_ns if abs(now_ns - self._event_ns) < FLOAT_NS else now_ns
+
+    def _open_rest(self, clock: Clock):
+        clocks = RestClock(monotonic_s=clock.monotonic, wall_s=lambda: clock.now_ns() / SECOND_NS)
+        return open_rest("http://127.0.0.1", Credentials("demo", SecretStr("0123456789")), clocks, random.Random(1).random,
+                         carrier=Transport(self.front))
+
+    async def drive(self) -> None:
+        """Let the gateway live through its time, event by event."""
+        while True:
+            due_ns = self.gateway.next_due_ns()
+            now_ns = self.clock.now_ns()
+            if due_ns > now_ns + FLOAT_NS:
+                await asyncio.sleep(min((due_ns - now_ns) / 1e9, 1.0))
+                continue
+            self._event_ns = due_ns - self.start_ns
+            self.gateway.advance(due_ns)
+            await asyncio.sleep(0)
+
+    async def begin(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> Ready:
+        """Start an agent at the gateway, observing."""
+        instrument = instrument_of(self.settings, "MNQ")
+        sight = await look(self.doors, self.settings.topstepx, instrument, self.clock)
+        return ready_at(self.doors, sight, RunPlan(logs=folder, mode="live", feed="topstepx"), self.settings, say)
+
+    async def live(self, ready: Ready, until_ns: int, story: Callable[[Ready], Awaitable[None]]) -> None:
+        """Live until a time of the clock, while the story goes on."""
+        life = ready.agent.life
+        stopping = False
+
+        async def stop() -> None:
+            nonlocal stopping
+            while self.clock.now_ns() < until_ns:
+                await asyncio.sleep(0.5)
+            stopping = True
+            life.tell(Ticks.of([]))
+
+        parts = {"life": lambda: life.live(lambda: stopping), **life.tasks, "story": lambda: story(ready)}
+        tasks = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
+        ending = asyncio.create_task(stop())
+        try:
+            while not tasks[0].done():
+                await asyncio.wait([tasks[0], ending, *(task for task in tasks[1:] if not task.done())],
+                                   return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    if task.done() and task.exception() is not None:
+                        raise task.exception()
+                if ending.done() and tasks[0].done():
+                    break
+        finally:
+            for task in (*tasks, ending):
+                task.cancel()
+            await asyncio.gather(*tasks, ending, return_exceptions=True)
+
+
+async def arm(ready: Ready) -> tuple[str, str]:
+    """Arm as a person does, again and again until the venue is ready."""
+    life = ready.agent.life
+    name = "PRAC-V2-20418-73510264"
+    said = ("", "")
+    for number in range(60):
+        said = await life.answer(Request(id=f"arm-{number}", ts_ns=0, verb="arm", name=name))
+        if said[0] == "done":
+            break
+        await asyncio.sleep(0.5)
+    return said
