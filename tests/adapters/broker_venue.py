@@ -30,6 +30,7 @@ from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.adapters.topstepx.stamps import stamp_ns, stamp_text
 from fabio.model import command as commands
 from fabio.model import order as nouns
+from fabio.model.event import VenueSeen
 from fabio.model.instrument import Instrument
 
 ACCOUNT = 7
@@ -353,9 +354,6 @@ class FakeVenue:
         found = await self._read("order", lambda: self.orders.get(order_id))
         return found if found != () else None
 
-    async def trades_read(self, start_ns):
-        return tuple(each for each in self.trades if stamp_ns(each.creation_timestamp) >= start_ns)
-
     async def contract(self, contract_id):
         return await self._read("contract", lambda: Contract(
             id=CONTRACT, tick_size=MNQ.tick_size, tick_value=MNQ.tick_value, active_contract=self.contract_active,
@@ -449,7 +447,6 @@ class World:
         return [each for each in self.told if isinstance(each, kind)]
 
     def pictures(self, whole=True):
-        from fabio.model.event import VenueSeen
         return [each.picture for each in self.of(VenueSeen) if each.picture.complete or not whole]
 
     def submit(self, command):

@@ -53,10 +53,9 @@ class Chaos:
     def step(self, number):
         chosen = self.random.random()
         if chosen < 0.35:
-            order = entry(number, side=self.random.choice((1, -1)), size=self.random.randint(1, 3),
-                          kind=self.random.choice(("market", "limit")), limit_ticks=79_900)
-            order = __import__("msgspec").structs.replace(
-                order, limit_ticks=79_900 if order.kind == "limit" else None)
+            kind, limit_ticks = self.random.choice((("market", None), ("limit", 79_900)))
+            order = entry(number, side=self.random.choice((1, -1)), size=self.random.randint(1, 3), kind=kind,
+                          limit_ticks=limit_ticks)
             self.sent[order.id] = order
             for _ in range(self.random.choice((1, 1, 2))):
                 self.world.submit(commands.SubmitOrder(order=order, generation=self.world.broker.generation))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.records import HalfTurn
+from fabio.model import command as commands
 from fabio.model.event import OrderCancelled, OrderFilled, VenueSeen
 
 
@@ -39,7 +40,7 @@ def test_h05_each_fill_counts_once_however_often_and_in_whatever_order_it_comes(
             assert sorted(each.id for each in fills(world)) == sorted(str(each.id) for each in venue.trades)
             assert sum(each.size_steps for each in fills(world)) == sum(parts) == venue.position
             assert {(each.order_id, each.leg) for each in fills(world)} == {("O261120-1", "entry")}
-            world.submit(__import__("fabio.model.command", fromlist=["x"]).TakePicture(reason="test"))
+            world.submit(commands.TakePicture(reason="test"))
             await asyncio.sleep(2)
             assert {each.id for each in world.pictures()[-1].fills} == {each.id for each in fills(world)}
     run_virtual(story())

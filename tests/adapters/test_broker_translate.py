@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from broker_venue import ACCOUNT, CONTRACT, MNQ, START_NS, entry
 from hypothesis import given
@@ -65,7 +66,7 @@ def test_h11_the_protective_leg_is_a_stop_on_the_loss_side(side, stop, target):
 @pytest.mark.parametrize("field", [{"kind": "stop"}, {"side": 0}, {"side": 2}])
 def test_h10_what_the_wire_has_no_number_for_is_never_sent(field):
     with pytest.raises(BadRequest):
-        place_entry(__import__("msgspec").structs.replace(entry(1), **field), TRADED, ACCOUNT, "t")
+        place_entry(msgspec.structs.replace(entry(1), **field), TRADED, ACCOUNT, "t")
 
 
 def record(**fields):
@@ -101,7 +102,8 @@ def test_every_kind_reads(number, kind):
 
 def test_a_foreign_order_in_a_foreign_contract_is_told_as_it_stands():
     order = venue_order(record(type=1, status=1, limit_price=Decimal(5), custom_tag="x"), None, None)
-    assert (order.market, order.is_ours, order.leg, order.limit_ticks, order.tag) == (NO_MARKET, False, "close", None, "x")
+    assert (order.market, order.is_ours, order.leg) == (NO_MARKET, False, "close")
+    assert (order.limit_ticks, order.tag, order.contract) == (None, "x", CONTRACT)
 
 
 def test_a_position_reads_with_its_sign_and_flat_is_none():
@@ -159,5 +161,8 @@ def test_contracts_are_known_by_long_and_short_id_and_never_by_prefix():
     assert traded.of_market(0) is TRADED
     with pytest.raises(BadRequest, match="market 1"):
         traded.of_market(1)
+    traded.change(0, "CON.F.US.MNQ.H27")
+    assert traded.named("CON.F.US.MNQ.H27").market == 0
+    assert traded.named(CONTRACT) is None
     with pytest.raises(ValueError, match="one contract a market"):
         TradedContracts([TRADED, TRADED])

@@ -68,7 +68,7 @@ class World:
     def taken(self) -> list[tuple[int, int, int, int]]:
         return [row for _, item in self.items if isinstance(item, Ticks) for row in rows_of(item)]
 
-    def times(self, kind: type, after_s: float = 0.0) -> list[float]:
+    def times(self, kind: type, after_s: float = -1.0) -> list[float]:
         """When items of a kind came, in seconds since the start."""
         found = [(at_ns - START_NS) / SECOND for at_ns, item in self.items if isinstance(item, kind)]
         return [at_s for at_s in found if at_s > after_s]
@@ -202,6 +202,29 @@ def test_after_any_fault_of_the_hub_ticks_are_true_and_whole_again(fault: str, o
     assert [row for row in world.taken if whole_ns < row[0] < end_ns] == [
         row for row in rows_of(tape) if whole_ns < row[0] < end_ns]
     assert not world.feed.status().markets[0].lost
+
+
+CHAOS = ("mute", "half_open", "drop", "close_frame", "malformed", "cut_frame", "split", "burst", "delay", "reorder",
+         "subscribe_lost")
+
+
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(each, marks=pytest.mark.slow) for each in range(4, 200))])
+def test_three_faults_at_once_leave_true_ticks_and_a_feed_that_heals(seed: int) -> None:
+    dice = random.Random(seed)
+    faults = [FaultSpec(name=name, surface="market", rate=0.02 if name in ("drop", "close_frame") else dice.random(),
+                        from_s=dice.uniform(3, 60), until_s=dice.uniform(60, 90)) for name in dice.sample(CHAOS, 3)]
+    faults.append(FaultSpec(name="server_error", surface="bars", rate=0.5, until_s=90.0))
+    tape = walk(260, every_s=0.25, seed=seed)
+    world = story(until(255), *faults, tape=tape)
+    true = rows_of(tape)
+    if not {"malformed", "cut_frame"} & {each.name for each in faults}:
+        assert set(world.taken) <= set(true)
+    assert not world.feed.status().markets[0].lost
+    whole = [row for row in true if START_NS + 200 * SECOND < row[0] < START_NS + 250 * SECOND]
+    assert [row for row in world.taken if START_NS + 200 * SECOND < row[0] < START_NS + 250 * SECOND] == whole
+    losses, restorations = world.times(FeedLost), world.times(FeedRestored)
+    assert len(losses) == len(restorations)
+    assert all(lost_s <= back_s for lost_s, back_s in zip(losses, restorations, strict=True))
 
 
 def test_what_a_hub_says_twice_on_one_connection_counts_twice() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 from feed_lab import MES, MNQ, NIGHT_NS, REGULAR_NS, Lab, S, TruthfulProbe, trade_event
-from hub_side import Script, Side, Tokens, Venue, unreachable
+from hub_side import Script, Side, Tokens, Venue, refusing, unreachable
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.errors import CredentialsRefused
@@ -179,6 +179,29 @@ def test_after_any_gap_ticks_are_back_within_seconds_and_every_loss_is_restored(
             await lab.trade_on(1.0)
             assert lab.now_s() - healed_s <= 36.0  # the longest pause between attempts, and what it takes
         assert lab.kinds() == "LRTLRT"
+
+    run_virtual(story())
+
+
+def test_after_a_black_hole_of_two_minutes_ticks_are_back_within_15_s() -> None:
+    """H26: dials hang, nothing is refused; the connection that stood says nothing any more."""
+    async def story() -> None:
+        venue = Venue(Side.live)
+        lab = Lab(venue)
+        async with lab.running():
+            await lab.trade_on(3.0)
+            venue.scripts = [refusing(None)]
+            await asyncio.sleep(120.0)
+            assert lab.lost()[1][0] <= 6.0
+            venue.scripts = [Side.live]
+            healed_s = lab.now_s()
+            while len(venue.sides) == 1:
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
+            await lab.trade_on(0.5)
+            assert lab.restored()[1][0] - healed_s <= 15.0
+        _, restored = lab.restored()[1]
+        assert restored.to_ns - restored.from_ns > 115 * S
 
     run_virtual(story())
 
@@ -424,7 +447,13 @@ def test_a_connection_lost_while_we_are_behind_stays_lost() -> None:
             assert len(lab.restored()) == 1
             assert lab.feed.status().markets[0].lost
             assert not lab.feed.status().connected
-        assert len(lab.prices()) == 40
+            lab.venue.scripts = [Side.live]
+            while len(lab.venue.sides) == 1:
+                await asyncio.sleep(0.1)
+            await lab.trade_on(0.5)
+        assert len(lab.prices()) == 45
+        _, restored = lab.restored()[1]
+        assert restored.to_ns > restored.from_ns
 
     run_virtual(story())
 

@@ -1,5 +1,7 @@
 """Order tags: made of an id and read back, for no other world than ours."""
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from fabio.adapters.topstepx.broker.tags import LONGEST_ENTRY_TAG, Tag, Tags
 from fabio.adapters.topstepx.requests import LONGEST_TAG
 
 ids = st.from_regex(r"[A-Za-z0-9._:-]{1,40}", fullmatch=True).filter(
-    lambda text: not __import__("re").fullmatch(r".*-(SL|TP|S\d*)", text)
+    lambda text: not re.fullmatch(r".*-(SL|TP|S\d*)", text)
 )
 worlds = st.from_regex(r"[A-Za-z0-9]{1,12}", fullmatch=True)
 

@@ -2,16 +2,10 @@
 
 import asyncio
 import random
-import sys
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 from pydantic import SecretStr
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
-from virtual_time import run_virtual
 
 from fabio.adapters.gateway.core import Gateway, Stream
 from fabio.adapters.gateway.faults.layer import Faults
@@ -23,10 +17,10 @@ from fabio.adapters.topstepx.session import open_rest
 from fabio.adapters.topstepx.tokens import Credentials
 from fabio.adapters.topstepx.transport import Clock as RestClock
 from fabio.journal.inbox import Request
+from fabio.model.step import Step
 from fabio.model.tick import Ticks
 from fabio.runtime.clock import Clock, Moment
 from fabio.runtime.demo import Demo
-from fabio.runtime.drive import Driver
 from fabio.runtime.live_start import ready_at
 from fabio.runtime.reopen import Ready, RunPlan
 from fabio.runtime.venue import Doors, look
@@ -40,10 +34,32 @@ FLOAT_NS = 50
 LIVE_SETTINGS = ("account.loss_floor=48000", "account.as_of=2026-05-29")
 
 
+class Keep:
+    """A sink that keeps steps in memory."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
+        pass
+
+    def exchange(self, exchange: object) -> None:
+        pass
+
+    def step(self, step: Step, body: bytes) -> None:
+        self.steps.append(step)
+
+    def facts(self, *kinds: type) -> list:
+        """All facts of these kinds, in order."""
+        return [fact for step in self.steps for fact in step.facts if isinstance(fact, kinds)]
+
+
 class World:
     """A gateway with a tape, and the doors to it; to be made inside a virtual loop."""
 
-    def __init__(self, ticks: Ticks, demo: Demo, *, switches: Switches | None = None, script: Script | None = None) -> None:
+    def __init__(
+        self, ticks: Ticks, demo: Demo, *, switches: Switches | None = None, script: Script | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.settings = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
         self.start_ns = int(ticks.ts_recv_ns[0]) - BEFORE_NS
@@ -65,8 +81,8 @@ class World:
 
     def _open_rest(self, clock: Clock):
         clocks = RestClock(monotonic_s=clock.monotonic, wall_s=lambda: clock.now_ns() / SECOND_NS)
-        return open_rest("http://127.0.0.1", Credentials("demo", SecretStr("0123456789")), clocks, random.Random(1).random,
-                         carrier=Transport(self.front))
+        who = Credentials("demo", SecretStr("0123456789"))
+        return open_rest("http://127.0.0.1", who, clocks, random.Random(1).random, carrier=Transport(self.front))
 
     async def drive(self) -> None:
         """Let the gateway live through its time, event by event."""
