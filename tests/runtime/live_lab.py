@@ -1,6 +1,7 @@
 """The whole live agent against the simulated gateway, in one process and in virtual time."""
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,16 +17,20 @@ from fabio.adapters.gateway.plan import AccountPlan, GatewayPlan, Switches, exac
 from fabio.adapters.topstepx.session import open_rest
 from fabio.adapters.topstepx.tokens import Credentials
 from fabio.adapters.topstepx.transport import Clock as RestClock
+from fabio.engine.seams import NamedStrategy
 from fabio.journal.inbox import Request
+from fabio.model.signal import Signal
 from fabio.model.step import Step
+from fabio.model.strategy import StrategyState
 from fabio.model.tick import Ticks
+from fabio.model.view import View, Wake
 from fabio.runtime.clock import Clock, Moment
 from fabio.runtime.demo import Demo
 from fabio.runtime.live_start import ready_at
 from fabio.runtime.reopen import Ready, RunPlan
 from fabio.runtime.venue import Doors, look
 from fabio.runtime.wiring import instrument_of
-from fabio.settings.load import load
+from fabio.settings.load import Settings, load
 
 SECOND_NS = 1_000_000_000
 BEFORE_NS = 2 * SECOND_NS
@@ -54,14 +59,42 @@ class Keep:
         return [fact for step in self.steps for fact in step.facts if isinstance(fact, kinds)]
 
 
+class Often:
+    """A strategy that enters at every bar while it is flat, long and short by turns."""
+
+    triggers = Wake.BAR_CLOSED
+
+    def __init__(self) -> None:
+        self._side = 1
+
+    def propose(self, view: View) -> Signal | None:
+        if view.position is not None or view.recent.working_entries:
+            return None
+        self._side = -self._side
+        last = view.stats.last_ticks
+        return Signal(
+            strategy="often", setup="test", side=self._side, entry_ticks=last, stop_ticks=last - 40 * self._side,
+            target_ticks=last + 40 * self._side, confidence=0.9, reason="every bar",
+        )
+
+
+def trading_often(settings: Settings) -> Settings:
+    """Replace strategies and guards by one that always trades."""
+    state = StrategyState(max_trades_per_session=1000, min_rr=0.5)
+    often = NamedStrategy(name="often", part=Often(), state=state)
+    return dataclasses.replace(settings, strategies=(often,), guards=())
+
+
 class World:
     """A gateway with a tape, and the doors to it; to be made inside a virtual loop."""
 
     def __init__(
         self, ticks: Ticks, demo: Demo, *, switches: Switches | None = None, script: Script | None = None,
+        often: bool = False,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.settings = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
+        settings = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
+        self.settings = trading_often(settings) if often else settings
         self.start_ns = int(ticks.ts_recv_ns[0]) - BEFORE_NS
         self._since_s = loop.time()
         self._event_ns = 0
