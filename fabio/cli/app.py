@@ -21,6 +21,7 @@ from fabio.cli import (
     explain,
     features,
     flatten,
+    gateway,
     halt,
     journal,
     logs,
@@ -70,6 +71,7 @@ app.command("logs", epilog="Example:  fabio logs -f decisions")(logs.logs)
 app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
 app.command("explain", epilog="Example:  fabio explain 14:30 --logs logs")(explain.explain)
+app.command("gateway", epilog="Example:  fabio gateway --port 0 --print-url --speed 60")(gateway.gateway)
 app.command("doctor", epilog="Example:  fabio doctor --json")(doctor.doctor)
 app.command("bench", epilog="Example:  fabio bench --quick")(bench.bench)
 app.add_typer(strategy.app, name="strategy")

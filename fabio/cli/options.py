@@ -21,3 +21,24 @@ SymbolOption = Annotated[
     str | None, typer.Option("--symbol", metavar="SYMBOL", help="Instrument (NQ) or contract (NQM5).")
 ]
 DEFAULT_LOGS = Path("logs")
+
+
+def speed_factor(text: str) -> float:
+    """Read a `--speed`: a number above 0, or `max`, which is infinity.
+
+    Raises
+    ------
+    BadUsage
+        If it is neither.
+    """
+    from fabio.cli.failures import BadUsage
+
+    if text.lower() == "max":
+        return float("inf")
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise BadUsage(f"--speed {text!r} is neither a number above 0 nor max")
+    return factor

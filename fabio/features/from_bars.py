@@ -9,7 +9,7 @@ What comes out exactly: highs, lows, opens and closes of bars and sessions, volu
 running ranges at the ends of minutes. What is approximate: profile, POC, value area, VWAP, crosses
 and times in value. What is unknown: the aggressor, so all order flow stays null.
 
-Measured against the trades of four real tapes (ES 2013-09-02 and 03, NQ 2025-11-27 and half an hour
+Measured against the trades of three real tapes (ES 2013-09-02 and 03, NQ 2025-11-27 and half an hour
 of 2025-10-09, at a quarter to the whole of each): value area high and low off by 0.3 to 1.8 ticks in
 the mean, the POC by 2 (ES) and 8 to 11 (NQ) of 40 to 190 rows, VWAP by 0.04 to 0.4 ticks, 6 to 12 % of
 the volume in other rows. POC crosses come out at a fifth to all of the true number, realized volatility

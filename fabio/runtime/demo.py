@@ -6,13 +6,19 @@ day is lived through at once; the regular hours are what a person watches.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from fabio.adapters.data.sessions import load_sessions
-from fabio.adapters.data.synthetic import closing_price_ticks, synthetic_history, synthetic_session
+from fabio.adapters.data.synthetic import (
+    SyntheticSession,
+    closing_price_ticks,
+    synthetic_history,
+    synthetic_session,
+)
 from fabio.features.layout import HISTORY_SESSIONS, NEED_SESSION
 from fabio.features.market import MarketFeatures
 from fabio.features.remembered import History
@@ -117,12 +123,15 @@ class Demo:
         """Give the number of the day of a date (`YYYY-MM-DD`)."""
         return int(np.searchsorted(self.table.dates, int(date.replace("-", "")))) - self.first
 
+    def behind(self) -> Iterator[SyntheticSession]:
+        """Generate the sessions behind the first day, oldest first."""
+        return synthetic_history(self.instrument, self.table, self.first, self.seed, self._start_ticks,
+                                 HISTORY_SESSIONS)
+
     def history(self) -> History:
         """Generate the sessions behind the first day, and give what a market remembers of them."""
         features = MarketFeatures(self.instrument, self.table)
-        behind = synthetic_history(self.instrument, self.table, self.first, self.seed, self._start_ticks,
-                                   HISTORY_SESSIONS)
-        for session in behind:
+        for session in self.behind():
             features.update(session.ticks)
         # a session is kept when the next one begins
         features.supply(NEED_SESSION, int(self.table.opens_ns[self.first]), 0)

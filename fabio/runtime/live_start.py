@@ -9,15 +9,16 @@ from pathlib import Path
 import msgspec
 
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
-from fabio.journal.world import World, claim
+from fabio.adapters.topstepx.past import Past, PastMarket
+from fabio.journal.world import Claim, World, claim
 from fabio.model.instrument import Instrument
-from fabio.model.session import SessionTable, date_text
+from fabio.model.session import SessionTable
 from fabio.runtime.arming import Arming
 from fabio.runtime.live import LiveLife
 from fabio.runtime.paging import Pager
-from fabio.runtime.reopen import TOPSTEPX, Back, Place, Ready, RunPlan, reopen
+from fabio.runtime.reopen import TOPSTEPX, Back, Loaded, Place, Ready, RunPlan, load_history, reopen
 from fabio.runtime.until import until_ns
-from fabio.runtime.venue import Doors, Sight, Venue, doors_of, look
+from fabio.runtime.venue import Doors, Sight, Venue, ask_past, doors_of, look
 from fabio.runtime.wiring import instrument_of, sessions_between
 from fabio.settings.load import Settings
 
@@ -27,6 +28,18 @@ SESSIONS_BEHIND_DAYS, SESSIONS_AHEAD_DAYS = 40, 20
 
 class VenueSilent(Exception):
     """The venue cannot be asked now (exit code 5)."""
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """Everything that a live agent is made of, once its folder is open."""
+
+    plan: RunPlan
+    settings: Settings
+    doors: Doors
+    sight: Sight
+    instrument: Instrument
+    back: Back
+    held: Claim
 
 
 def prepare_live(plan: RunPlan, settings: Settings, say: Callable[[str], None]) -> Ready:
@@ -44,61 +57,85 @@ def prepare_live(plan: RunPlan, settings: Settings, say: Callable[[str], None]) 
     instrument = instrument_of(settings, plan.symbol or settings.agent.symbol)
     doors = doors_of(settings)
     try:
-        sight = asyncio.run(look(doors, settings.topstepx, instrument))
+        sight = asyncio.run(look(doors, settings.topstepx, instrument, lambda now_ns: table_at(
+            settings, instrument, now_ns)))
     except (TemporaryError, WireError, PermanentError) as error:
         raise VenueSilent(f"{settings.topstepx.api_url} cannot be asked: {error}") from None
-    return ready_at(doors, sight, plan, settings, say)
-
-
-def ready_at(
-    doors: Doors, sight: Sight, plan: RunPlan, settings: Settings, say: Callable[[str], None],
-) -> Ready:
-    """Open the folder for what was seen, and make the agent ready."""
-    instrument = instrument_of(settings, plan.symbol or settings.agent.symbol)
-    now_ns = sight.clock.now_ns()
-    table = sessions_between(settings, instrument, now_ns - SESSIONS_BEHIND_DAYS * NS_PER_DAY,
-                             now_ns + SESSIONS_AHEAD_DAYS * NS_PER_DAY)
-    world = World(mode=plan.mode, feed=TOPSTEPX, account=str(sight.account.id), instruments=(instrument.symbol,))
-    held = claim(plan.logs, world, time.time_ns())
+    scene = open_scene(plan, settings, doors, sight, say)
     try:
-        day = date_text(int(table.dates[table.index_at(now_ns)]))
-        back = reopen(plan, settings, Place(
-            world=world, instrument=instrument, table=table, first_day=day, one_session=True,
-            live=settings.account if plan.mode == "live" else None,
-        ), say)
-        back.sink.journal.sync()
-        life = _life(plan, settings, _Scene(doors, sight, instrument, table, back))
-        identity = {"mode": plan.mode, "feed": TOPSTEPX, "speed": sight.clock.rate, "contract": sight.contract.id}
-        return back.ready(plan.logs, life, held, identity)
+        return ready(scene, asyncio.run(ask_past(doors, sight, past_market(scene))), say)
     except BaseException:
-        held.release()
+        scene.back.sink.close()
+        scene.held.release()
         raise
 
 
-class _Scene(msgspec.Struct, frozen=True):
-    doors: Doors
-    sight: Sight
-    instrument: Instrument
-    table: SessionTable
-    back: Back
+def table_at(settings: Settings, instrument: Instrument, now_ns: int) -> SessionTable:
+    """Build the session table around a moment."""
+    return sessions_between(settings, instrument, now_ns - SESSIONS_BEHIND_DAYS * NS_PER_DAY,
+                            now_ns + SESSIONS_AHEAD_DAYS * NS_PER_DAY)
 
 
-def _life(plan: RunPlan, settings: Settings, scene: _Scene) -> LiveLife:
-    driver, clock, sight = scene.back.driver, scene.sight.clock, scene.sight
+def open_scene(
+    plan: RunPlan, settings: Settings, doors: Doors, sight: Sight, say: Callable[[str], None],
+) -> Scene:
+    """Claim the folder and bring its past back."""
+    instrument = instrument_of(settings, plan.symbol or settings.agent.symbol)
+    world = World(mode=plan.mode, feed=TOPSTEPX, account=str(sight.account.id), instruments=(instrument.symbol,))
+    held = claim(plan.logs, world, time.time_ns())
+    try:
+        table = sight.table
+        back = reopen(plan, settings, Place(
+            world=world, instrument=instrument, table=table, one_session=True,
+            first_day=table.session(table.index_at(sight.clock.now_ns())).date,
+            live=settings.account if plan.mode == "live" else None,
+        ), say)
+        back.sink.journal.sync()
+    except BaseException:
+        held.release()
+        raise
+    return Scene(plan, settings, doors, sight, instrument, back, held)
+
+
+def past_market(scene: Scene) -> PastMarket:
+    """Say whose history is wanted."""
+    return PastMarket(
+        instrument=scene.instrument, table=scene.sight.table, contract_id=scene.sight.contract.id,
+        live=scene.settings.topstepx.live_data, remembered=scene.back.driver.engine.markets[0].remembered(),
+    )
+
+
+def ready(scene: Scene, past: Past, say: Callable[[str], None]) -> Ready:
+    """Put what was found of the past behind the market, and the agent together."""
+    plan, sight, driver = scene.plan, scene.sight, scene.back.driver
+    if past.words:
+        say(past.words)
+    if past.history is not None:
+        load_history(scene.back, plan.logs, past.history, Loaded(
+            ts_ns=max(sight.clock.now_ns(), driver.engine.state.now_ns), source=past.source, sessions=past.sessions,
+        ))
+    identity = {"mode": plan.mode, "feed": TOPSTEPX, "speed": sight.clock.rate, "contract": sight.contract.id}
+    return scene.back.ready(plan.logs, _life(scene, past), scene.held, identity)
+
+
+def _life(scene: Scene, past: Past) -> LiveLife:
+    plan, settings, sight = scene.plan, scene.settings, scene.sight
+    driver, clock = scene.back.driver, sight.clock
     name = f"{sight.contract.name or sight.contract.id} at TopstepX, account {sight.account.name}"
     until = until_ns(plan.until, scene.back.zone, clock.now_ns()) if plan.until else None
     life = LiveLife(driver, clock, scene.instrument, name, until)
-    features = driver.engine.markets[0]
-    known = features.has_session
+    market = driver.engine.markets[0]
     venue = Venue(
-        scene.doors, settings.topstepx, sight, scene.instrument, scene.table, world=world_tag(plan.logs),
-        emit=life.tell, since_ns=lambda: _day_began_ns(scene.table, life.now_ns),
-        latest_ns=features.latest_ns(), reference_ticks=features.last_ticks() if known else None,
+        scene.doors, settings.topstepx, sight, scene.instrument, world=world_tag(plan.logs), emit=life.tell,
+        since_ns=lambda: _day_began_ns(sight.table, life.now_ns), latest_ns=max(market.latest_ns(), past.latest_ns),
+        reference_ticks=market.last_ticks() if market.has_session else past.last_ticks,
     )
     tasks = {**venue.tasks, "ticks": lambda: _carry(venue, life)}
     if plan.mode == "live":
         driver.broker = venue.broker
-        life.arming = Arming(driver, life, settings.account, scene.table, sight.account.name, venue.money)
+        life.arming = Arming(driver, life, settings.account, sight.table, sight.account.name, venue.money)
+    else:
+        del tasks["broker"]
     if settings.notify.command is not None:
         pager = Pager(settings.notify.command, settings.notify.timeout_s, plan.logs, [scene.instrument])
         driver.sinks = (*driver.sinks, pager)

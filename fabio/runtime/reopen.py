@@ -12,8 +12,10 @@ import msgspec
 from fabio import __version__
 from fabio.adapters.data.session_rules import read_rules
 from fabio.engine.seams import MarketConfig
+from fabio.features.remembered import History
 from fabio.journal.inbox import Inbox
 from fabio.journal.world import Claim, World
+from fabio.model.event import HistoryLoaded
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
 from fabio.model.step import Step
@@ -22,6 +24,7 @@ from fabio.runtime.agent import Agent
 from fabio.runtime.board import Board
 from fabio.runtime.drive import Driver
 from fabio.runtime.folder import FolderSink
+from fabio.runtime.history import keep_history
 from fabio.runtime.life import Life
 from fabio.runtime.recovery import Recovered, recover
 from fabio.runtime.telling import Telling
@@ -151,6 +154,24 @@ def reopen(plan: RunPlan, settings: Settings, place: Place, say: Callable[[str],
         "changes": list(plan.changes), "resumed_at": recovered.ticks,
     })
     return Back(driver=driver, sink=sink, board=board, zone=zone, recovered=recovered, is_new=is_new, words=words)
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal tells of a history that is put behind a market; `ts_ns` is the runtime clock."""
+
+    ts_ns: int
+    source: str
+    sessions: int
+
+
+def load_history(back: Back, folder: Path, history: History, loaded: Loaded) -> None:
+    """Put a history behind the market, keep its content, and journal it before any tick can reach the tape."""
+    content_hash = keep_history(folder, history)
+    back.driver.engine.markets[0].load_history(history)
+    back.driver.happen(HistoryLoaded(
+        ts_ns=loaded.ts_ns, market=0, source=loaded.source, sessions=loaded.sessions, content_hash=content_hash,
+    ))
+    back.sink.journal.sync()
 
 
 def exchange_zone(settings: Settings, instrument: Instrument) -> ZoneInfo:

@@ -10,7 +10,6 @@ from fabio.adapters.data.tapes import open_tape
 from fabio.engine.seams import MarketConfig
 from fabio.journal.tape import TapeReader
 from fabio.journal.world import Claim, World, claim, read_world
-from fabio.model.event import HistoryLoaded
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
 from fabio.runtime.board import Board
@@ -18,12 +17,10 @@ from fabio.runtime.demo import Demo
 from fabio.runtime.demo_names import DEFAULT_SEED, WATCHED_S
 from fabio.runtime.drive import Driver
 from fabio.runtime.feeds import DemoFeed, FileFeed, world_feed
-from fabio.runtime.folder import FolderSink
-from fabio.runtime.history import keep_history
 from fabio.runtime.live_start import prepare_live
 from fabio.runtime.paced import PacedLife
 from fabio.runtime.recovery import Recovered, RecoveryFailed
-from fabio.runtime.reopen import DEMO, TOPSTEPX, Place, Ready, RunPlan, reopen
+from fabio.runtime.reopen import DEMO, TOPSTEPX, Loaded, Place, Ready, RunPlan, load_history, reopen
 from fabio.runtime.until import until_ns
 from fabio.runtime.wiring import build_driver, engine_config, instrument_of, instruments_of
 from fabio.settings.load import Settings
@@ -109,7 +106,11 @@ def _recovered(
     ), say)
     driver = back.driver
     if back.is_new and isinstance(opened.source, Demo):
-        _load_history(driver, back.sink, plan.logs, opened.source)
+        history = opened.source.history()
+        load_history(back, plan.logs, history, Loaded(
+            ts_ns=opened.source.session(0).open_ns, source=opened.source.source,
+            sessions=len(history.running_range_ticks),
+        ))
     feed = _feed(opened, driver, back.board, back.recovered, plan.logs)
     start_ns = driver.engine.state.now_ns if back.recovered.ticks else _first_ns(feed)
     life = PacedLife(driver, feed, until_ns(plan.until, back.zone, start_ns) if plan.until else None)
@@ -147,17 +148,6 @@ def _check_same_tape(feed: FileFeed, folder: Path, position: int) -> None:
             f"{feed.tape.path} is not the tape that {folder} has lived through: tick {position} differs; "
             "use another --logs"
         )
-
-
-def _load_history(driver: Driver, sink: FolderSink, folder: Path, demo: Demo) -> None:
-    history = demo.history()
-    content_hash = keep_history(folder, history)
-    driver.engine.markets[0].load_history(history)
-    driver.happen(HistoryLoaded(
-        ts_ns=demo.session(0).open_ns, market=0, source=demo.source,
-        sessions=len(history.running_range_ticks), content_hash=content_hash,
-    ))
-    sink.journal.sync()  # before any tick can reach the tape
 
 
 def _first_ns(feed: DemoFeed | FileFeed) -> int:

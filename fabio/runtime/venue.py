@@ -4,6 +4,7 @@ What has to be known before the folder is opened (account, contract, the venue's
 in `look`, with a client of its own that ends with it. The rest lives as root tasks of the agent.
 """
 
+import datetime as dt
 import logging
 import random
 from collections import Counter
@@ -18,20 +19,20 @@ from fabio.adapters.topstepx.broker.broker import Broker, BrokerSettings
 from fabio.adapters.topstepx.broker.life import LifeTimes
 from fabio.adapters.topstepx.broker.reach import Reach
 from fabio.adapters.topstepx.broker.traded import TradedContract, TradedContracts
-from fabio.adapters.topstepx.contracts import front_month, gateway_root
+from fabio.adapters.topstepx.broker.user_hub import UserHub
+from fabio.adapters.topstepx.contracts import gateway_root
 from fabio.adapters.topstepx.errors import AccountUnfit
 from fabio.adapters.topstepx.feed import MarketFeed
 from fabio.adapters.topstepx.lane import FeedMarket
 from fabio.adapters.topstepx.money import DayMoney, day_money
+from fabio.adapters.topstepx.past import Past, PastMarket, fetch_past, make_past
 from fabio.adapters.topstepx.probe import Probe
-from fabio.adapters.topstepx.quote_merging import QuoteMerging
 from fabio.adapters.topstepx.records import Account, Contract
 from fabio.adapters.topstepx.rest import Rest
+from fabio.adapters.topstepx.roll import decide_roll
 from fabio.adapters.topstepx.session import open_rest
-from fabio.adapters.topstepx.signalr.hub import Hub, HubSettings, Outside
-from fabio.adapters.topstepx.signalr.inbox import Inbox
+from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside
 from fabio.adapters.topstepx.signalr.link import Dial, dial
-from fabio.adapters.topstepx.signalr.session import Subscription
 from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
 from fabio.adapters.topstepx.tokens import Credentials
 from fabio.adapters.topstepx.transport import Clock as RestClock
@@ -44,7 +45,6 @@ from fabio.settings.basics import TopstepX
 from fabio.settings.load import Settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-USER_EVENTS_WAITING = 4_096
 NS = 1_000_000_000
 logger = logging.getLogger("fabio.venue")
 
@@ -70,6 +70,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     contract: Contract
     clock: Clock
+    table: SessionTable
 
 
 def doors_of(settings: Settings) -> Doors:
@@ -90,11 +91,16 @@ def doors_of(settings: Settings) -> Doors:
     return Doors(rest, dial)
 
 
-async def look(doors: Doors, settings: TopstepX, instrument: Instrument, clock: Clock | None = None) -> Sight:
+async def look(
+    doors: Doors, settings: TopstepX, instrument: Instrument, table: Callable[[int], SessionTable],
+    clock: Clock | None = None,
+) -> Sight:
     """Ask for the account, the contract and the clock; whatever is wrong is said in one sentence.
 
     Parameters
     ----------
+    table
+        The instrument's sessions by the time it is; its trade date decides the contract.
     clock
         None takes the system's, or that of a replaying gateway on this machine.
 
@@ -113,10 +119,14 @@ async def look(doors: Doors, settings: TopstepX, instrument: Instrument, clock: 
         if not account.can_trade:
             raise AccountUnfit(f"TopstepX has locked account {account.name} ({account.id}): it cannot trade. Look on "
                                "the platform why; TOPSTEP_ACCOUNT_ID chooses another one")
-        contract = front_month(await rest.search_contracts(gateway_root(instrument)), instrument)
+        sessions = table(clock.now_ns())
+        date = dt.date.fromisoformat(sessions.session(sessions.index_at(clock.now_ns())).date)
+        contracts = await rest.search_contracts(gateway_root(instrument), settings.live_data)
+        roll = decide_roll(contracts, instrument, date)
     finally:
         await rest.aclose()
-    return Sight(account=account, contract=contract, clock=clock)
+    contract = next(each for each in contracts if each.id == roll.contract_id)
+    return Sight(account=account, contract=contract, clock=clock, table=sessions)
 
 
 async def _venue_clock(rest: Rest, url: str) -> Clock:
@@ -129,6 +139,16 @@ async def _venue_clock(rest: Rest, url: str) -> Clock:
         return Clock()
     half_way_ns = int(pong.round_trip_s / 2 * float(rate) * NS)
     return Clock(Moment.now(int(told) + half_way_ns), float(rate))
+
+
+async def ask_past(doors: Doors, sight: Sight, market: PastMarket) -> Past:
+    """Ask for minute bars of what the own tape lacks."""
+    rest = doors.open_rest(sight.clock)
+    try:
+        fetched = await fetch_past(rest, market, sight.clock.now_ns())
+    finally:
+        await rest.aclose()
+    return make_past(market, fetched, sight.clock.now_ns())
 
 
 class Venue:
@@ -147,8 +167,8 @@ class Venue:
     """
 
     def __init__(
-        self, doors: Doors, settings: TopstepX, sight: Sight, instrument: Instrument, table: SessionTable,
-        *, world: str, emit: Callable[[JournaledEvent], None], since_ns: Callable[[], int], latest_ns: int,
+        self, doors: Doors, settings: TopstepX, sight: Sight, instrument: Instrument, *, world: str,
+        emit: Callable[[JournaledEvent], None], since_ns: Callable[[], int], latest_ns: int,
         reference_ticks: int | None,
     ) -> None:
         clock = sight.clock
@@ -164,16 +184,11 @@ class Venue:
                                                         stepped_s=5.0 * max(clock.rate, 1.0))),
             since_ns, random.random,
         )
-        account_id = sight.account.id
-        self._user_inbox = Inbox(USER_EVENTS_WAITING, QuoteMerging(), self._user_lagged)
-        self._user_hub = Hub(
-            HubSettings(name="user", url=settings.user_hub_url),
-            (Subscription("SubscribeAccounts", ()), Subscription("SubscribeOrders", (account_id,)),
-             Subscription("SubscribePositions", (account_id,)), Subscription("SubscribeTrades", (account_id,))),
-            Outside(self.broker.hub_token, doors.dial, hub_clock, random.random), self._user_inbox, self.broker.notice,
+        self._user_hub = UserHub(
+            self.broker, HubSettings(name="user", url=settings.user_hub_url), doors.dial, random.random,
         )
-        market = FeedMarket(instrument=instrument, table=table, contract_id=sight.contract.id, latest_ns=latest_ns,
-                            reference_ticks=reference_ticks)
+        market = FeedMarket(instrument=instrument, table=sight.table, contract_id=sight.contract.id,
+                            latest_ns=latest_ns, reference_ticks=reference_ticks)
         self.feed = MarketFeed(
             HubSettings(name="market", url=settings.market_hub_url),
             Outside(self.broker.hub_token, doors.dial, hub_clock, random.random), [market],
@@ -185,18 +200,13 @@ class Venue:
         """Give the root tasks, by name."""
         return {
             "token": lambda: self.rest.tokens.keep_fresh(self._token_trouble),
-            "user hub": self._user_hub.run,
-            "broker": lambda: self.broker.run(self._user_inbox, self._user_hub.reconnect),
+            "broker": self._user_hub.run,
             "market feed": self.feed.run,
         }
 
     async def money(self, since_ns: int) -> DayMoney:
         """Ask for the closed balance, and for what was realized since a time."""
         return await day_money(self.rest, self.sight.account.id, since_ns)
-
-    def _user_lagged(self, waiting: int) -> None:
-        logger.warning("%d events of the user hub wait", waiting)
-        self.counts["user hub lagged"] += 1
 
     def _token_trouble(self, error: Exception) -> None:
         logger.warning("the token was not renewed: %s", error)

@@ -21,7 +21,8 @@ def venue_status(engine: Engine, settings: AccountSettings, by_day: Mapping[str,
         Net P&L by trade date.
     """
     venue, account = engine.state.venue, engine.account()
-    working = [key for key, record in engine.state.orders.items() if record.at_venue and record.state not in DONE_STATES]
+    orders = engine.state.orders
+    working = [key for key, record in orders.items() if record.at_venue and record.state not in DONE_STATES]
     return {
         "phase": venue.phase,
         "account": venue.account or None,
@@ -33,7 +34,7 @@ def venue_status(engine: Engine, settings: AccountSettings, by_day: Mapping[str,
         "picture_age_s": None if venue.picture_ns is None else (engine.state.now_ns - venue.picture_ns) / 1e9,
         "clock_skew_s": venue.skew_ns / 1e9,
         "orders": working,
-        "unknown_orders": [key for key in working if engine.state.orders[key].state == "unknown"],
+        "unknown_orders": [key for key in working if orders[key].state == "unknown"],
         "not_ours": list(venue.foreign),
         "differences": [f"market {market}: book {gap.held_steps:+d}, venue {gap.venue_steps:+d} steps"
                         for market, gap in sorted(venue.gaps.items())],

@@ -57,8 +57,8 @@ class World:
 
         async def listen() -> None:
             while True:
-                arrival = await inbox.get()
-                heard.extend(reader.read(arrival.invocation))
+                for arrival in await inbox.take():
+                    heard.extend(reader.read(arrival.invocation))
 
         clock = loop_clock(lambda: self.front.time.now_ns())
         hub = Hub(HubSettings(name=name, url=f"wss://gateway.invalid/hubs/{name}"), subscriptions,
@@ -69,7 +69,8 @@ class World:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                assert isinstance(ended, asyncio.CancelledError), ended
 
 
 def story(*faults: FaultSpec, switches: Switches | None = None) -> Callable[[Callable[[World], Awaitable[None]]], None]:

@@ -26,9 +26,9 @@ from fabio.model.tick import Ticks
 from fabio.model.view import View, Wake
 from fabio.runtime.clock import Clock, Moment
 from fabio.runtime.demo import Demo
-from fabio.runtime.live_start import ready_at
+from fabio.runtime.live_start import open_scene, past_market, ready, table_at
 from fabio.runtime.reopen import Ready, RunPlan
-from fabio.runtime.venue import Doors, look
+from fabio.runtime.venue import Doors, ask_past, look
 from fabio.runtime.wiring import instrument_of
 from fabio.settings.load import Settings, load
 
@@ -132,8 +132,11 @@ class World:
     async def begin(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> Ready:
         """Start an agent at the gateway, observing."""
         instrument = instrument_of(self.settings, "MNQ")
-        sight = await look(self.doors, self.settings.topstepx, instrument, self.clock)
-        return ready_at(self.doors, sight, RunPlan(logs=folder, mode="live", feed="topstepx"), self.settings, say)
+        sight = await look(self.doors, self.settings.topstepx, instrument,
+                           lambda now_ns: table_at(self.settings, instrument, now_ns), self.clock)
+        plan = RunPlan(logs=folder, mode="live", feed="topstepx")
+        scene = open_scene(plan, self.settings, self.doors, sight, say)
+        return ready(scene, await ask_past(self.doors, sight, past_market(scene)), say)
 
     async def live(self, ready: Ready, until_ns: int, story: Callable[[Ready], Awaitable[None]]) -> None:
         """Live until a time of the clock, while the story goes on."""

@@ -207,7 +207,7 @@ class MarketFeed:
         if lane is None:
             return
         lane.watchdog.heard(self._heard_s(recv_ns), is_print=True)
-        if lane.lost:
+        if lane.lost and self._items.whole_ns:  # else not every subscription stands yet
             self._items.restore(lane, event.prints[0].ts_event_ns)
         self._prints.take(lane.number, event.prints, recv_ns)
 

@@ -42,7 +42,7 @@ class FeedItems:
         """Ticks of a market may be missing from here on."""
         if lane in self._late:  # it is more than that now
             self._late.remove(lane)
-            lane.lost = why
+            lane.worse(why)
         event = lane.lose(why, self._ts_ns(), self._prints.latest_ns(lane.number))
         if event is not None:
             self.seal()

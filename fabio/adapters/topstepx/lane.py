@@ -108,6 +108,10 @@ class Lane:
         """Whatever was said: all ticks are here, they only came late."""
         self._only_late = True
 
+    def worse(self, why: str) -> None:
+        """They did not only come late: from now on some are missing."""
+        self.lost, self._only_late = why, False
+
     def restore(self, ts_ns: int, printed_ns: int, whole_ns: int) -> FeedRestored | None:
         """A print has come: ticks are whole again; None where they were not lost.
 
@@ -120,7 +124,7 @@ class Lane:
         printed_ns
             The print's exchange time.
         whole_ns
-            The venue's clock when the subscriptions were confirmed; 0 while they are not.
+            The venue's clock when the subscriptions were confirmed.
         """
         if not self.lost:
             return None

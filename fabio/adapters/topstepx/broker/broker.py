@@ -38,6 +38,7 @@ from fabio.adapters.topstepx.broker.rolls import Rolls
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError
 from fabio.adapters.topstepx.signalr.notices import Connected, Notice
+from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.model.command import (
     CancelOrder,
     CancelVenueOrder,
@@ -122,6 +123,16 @@ class Broker:
         return self._life.is_up
 
     @property
+    def account_id(self) -> int:
+        """The account that is traded."""
+        return self._reach.account_id
+
+    @property
+    def clock(self) -> Clock:
+        """By which it lives."""
+        return self._reach.clock
+
+    @property
     def counts(self) -> Counter[str]:
         """What happened so far, by name."""
         return self._reach.counts
@@ -158,6 +169,15 @@ class Broker:
             self._was_connected = True
             self._positions.forget()
         self._life.notice(notice)
+
+    def hub_lagged(self, waiting: int) -> None:
+        """Take that so many events of the hub wait: nothing is lost, but late."""
+        self._reach.counts["user hub lagged"] += 1
+        self._reach.note(f"{waiting} events of the user hub wait")
+
+    def change_contract(self, market: int, contract_id: str) -> None:
+        """Trade another contract of a market from now on: before a session opens, and flat."""
+        self._reach.traded.change(market, contract_id)
 
     async def hub_token(self, dead: str | None) -> str:
         """Give the user hub a token: its token factory; after a `GatewayLogout` one of a new login.

@@ -81,6 +81,17 @@ class TradedContracts:
             raise BadRequest(f"market {market} has no contract at the venue")
         return traded
 
+    def change(self, market: int, contract_id: str) -> None:
+        """Trade another contract of a market: a roll.
+
+        Raises
+        ------
+        BadRequest
+            If the market is not traded.
+        """
+        self._by_market[market] = msgspec.structs.replace(self.of_market(market), contract_id=contract_id)
+        self._by_id.clear()
+
     def named(self, contract_id: str) -> TradedContract | None:
         """Give the contract of an id, long or short; None where the machine does not trade it."""
         if contract_id not in self._by_id:
