@@ -1,24 +1,33 @@
 """`fabio doctor`: what is missing, what is wrong, and how to mend it."""
 
+from typing import Annotated
+
 import typer
 
 from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
 
+LiveOption = Annotated[bool, typer.Option("--live", help="Ask TopstepX too: account, contract, brackets, clock.")]
 
-def doctor(logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, json: JsonOption = False) -> None:
+
+def doctor(
+    logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, live: LiveOption = False, json: JsonOption = False,
+) -> None:
     """Look at everything a run needs; exit code 1 if something has to be mended.
 
-    Keys are only looked for, never shown.
+    Keys are only looked for, never shown. Nothing is ordered.
     """
+    from itertools import chain
+
     import msgspec
 
     from fabio.cli.failures import FAILED
     from fabio.cli.output import print_json
     from fabio.runtime.doctor import examine
+    from fabio.runtime.doctor_live import examine_live
 
     failed = 0
     checks = []
-    for each in examine(config, logs):
+    for each in chain(examine(config, logs), examine_live(config) if live else ()):
         checks.append(msgspec.to_builtins(each))
         failed += not each.ok
         if not json:

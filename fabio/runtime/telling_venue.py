@@ -56,6 +56,11 @@ def _trouble(fact: Fact, instruments: Sequence[Instrument]) -> str:
             return f"CHECK     price {instruments[market].price(last)} is through the stop and no fill came"
         case facts.OrphanAsked(what=what):
             return f"orphan    {what} is cancelled"
+        case facts.VenueDiffers(what=what):
+            return f"CHECK     venue and book differ: {'; '.join(what)}"
+        case facts.ClosedElsewhere(market=market, size_steps=size):
+            units = instruments[market]
+            return f"CHECK     somebody else closed {units.size(size)} {units.symbol} of ours"
         case facts.FlatProven(market=market, reason=reason):
             return f"flat      {instruments[market].symbol} is proven flat at the venue: {reason}"
         case _:

@@ -114,7 +114,7 @@ async def look(
     rest = doors.open_rest(clock or Clock())
     try:
         if clock is None:
-            clock = await _venue_clock(rest, settings.api_url)
+            clock = await venue_clock(rest, settings.api_url)
         account = pinned_account(await rest.accounts(), settings.account_id)
         if not account.can_trade:
             raise AccountUnfit(f"TopstepX has locked account {account.name} ({account.id}): it cannot trade. Look on "
@@ -129,7 +129,7 @@ async def look(
     return Sight(account=account, contract=contract, clock=clock, table=sessions)
 
 
-async def _venue_clock(rest: Rest, url: str) -> Clock:
+async def venue_clock(rest: Rest, url: str) -> Clock:
     """Follow a gateway of this machine that replays a day at a speed of its own; a real venue has ours."""
     if urlsplit(url).hostname not in LOOPBACK:
         return Clock()

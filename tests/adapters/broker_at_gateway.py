@@ -188,7 +188,7 @@ class Trader:
                     self.asked_looks[order_id] = now_s
 
     def act(self, now_s):
-        world, send = self.world, self.world.broker.submit
+        send = self.world.broker.submit
         for order_id, due_s in list(self.asked_looks.items()):
             if due_s <= now_s:
                 self.asked_looks[order_id] = now_s + 5

@@ -95,7 +95,7 @@ class Broker:
         self._reach = reach
         self._reconnect: Reconnect | None = None
         self._known = Known(reach, tags, self._doubt)
-        self._life = Life(reach, settings.times, random_share, self._connect_anew, self._restored, self._doubt)
+        self._life = Life(reach, settings.times, random_share, self._connect_anew, self._answers, self._doubt)
         self._rolls = Rolls(reach)
         self._pictures = Pictures(
             reach, self._life, Camera(reach, self._known, self._rolls, since_ns), settings.picture_s,
@@ -262,8 +262,8 @@ class Broker:
         self._reach.note(f"a picture is taken: {why}")
         self._pictures.want(why)
 
-    def _restored(self) -> None:
-        self._pictures.want("the venue is heard again")
+    def _answers(self) -> None:
+        self._pictures.want("the venue answers again")
 
     def _logged_out(self) -> None:
         """Leave the hub alone for a while, log in anew, and let the engine page a person; REST goes on."""

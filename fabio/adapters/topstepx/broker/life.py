@@ -56,8 +56,8 @@ class Life:
     ----------
     reconnect
         Of the user hub.
-    restored
-        Called after each `VenueRestored`: a picture has to follow.
+    answers
+        Called when REST answers after it did not, and after each `VenueRestored`: a picture has to follow.
     doubt
         Told, in words, when something can only be cleared by a picture.
 
@@ -69,38 +69,40 @@ class Life:
         Whether decisions of this generation may be sent.
     hub_up
         Whether the user hub is connected.
+    rest_up
+        Whether REST answered the last time that counted; while it does not, one cheap question
+        at a time finds out when it does again.
     connection
         The hub's own number of its latest connection.
     """
 
     def __init__(
         self, reach: Reach, times: LifeTimes, random_share: Callable[[], float], reconnect: Reconnect,
-        restored: Callable[[], None], doubt: Callable[[str], None],
+        answers: Callable[[], None], doubt: Callable[[str], None],
     ) -> None:
         self.generation = 0
         self.is_up = False
         self.hub_up = False
+        self.rest_up = True
         self.connection = 0
         self._reach = reach
         self._times = times
         self._pauses = Backoff(times.first_pause_s, times.longest_pause_s, random_share)
         self._reconnect = reconnect
-        self._restored = restored
+        self._answers = answers
         self._doubt = doubt
         self._losses = 0
-        self._rest_failed = False
         self._changed = asyncio.Event()
 
     async def heal(self) -> None:
         """Be up again whenever that is possible, until cancelled."""
-        failed = False
         while True:
             await self._changed.wait()
             self._changed.clear()
-            while self.hub_up and not self.is_up:
-                if failed or self._rest_failed:
+            while not self.rest_up or (self.hub_up and not self.is_up):
+                if not self.rest_up:
                     await self._reach.clock.sleep(self._pauses.next_s())
-                failed = not await self._answers()
+                await self._ask()
 
     async def watch_clocks(self) -> None:
         """Notice when the machine slept, until cancelled."""
@@ -145,27 +147,28 @@ class Life:
         self._reconnect(reason, slow)
 
     def rest_failed(self, reason: str) -> None:
-        """Note that REST does not answer; the next tries to be up again wait, growingly."""
-        self._rest_failed = True
+        """Note that REST does not answer; it is asked again after pauses that grow."""
+        self.rest_up = False
         self.lose(reason)
 
     def steady(self) -> None:
         """Note that everything answered: the pauses begin small again."""
-        self._rest_failed = False
         self._pauses.reset()
 
-    async def _answers(self) -> bool:
+    async def _ask(self) -> None:
         losses = self._losses
         try:
             await self._reach.rest.accounts(urgency=Urgency.PROTECT)
         except READ_ERRORS as error:
+            self.rest_up = False
             self._reach.counts["healing failed"] += 1
             self._reach.note(f"the venue does not answer yet: {error}")
-            return False
-        if self._losses != losses or not self.hub_up:
-            return False
-        self.generation += 1
-        self.is_up = True
-        self._reach.emit(VenueRestored(ts_ns=self._reach.now_ns(), generation=self.generation))
-        self._restored()
-        return True
+            return
+        was_away, self.rest_up = not self.rest_up, True
+        if self.hub_up and not self.is_up and self._losses == losses:
+            self.generation += 1
+            self.is_up = True
+            self._reach.emit(VenueRestored(ts_ns=self._reach.now_ns(), generation=self.generation))
+            self._answers()
+        elif was_away:
+            self._answers()

@@ -1,6 +1,6 @@
 """When pictures are taken: after each connection, when asked, in doubt, and by the clock.
 
-One at a time. What is asked for while one is under way gets another, as the first may have
+One at a time, and none while REST does not answer. What is asked for while one is under way gets another, as the first may have
 looked before. Five may follow each other at once, then one every five seconds: even a picture
 that is asked for without end leaves room for everything else.
 """
@@ -17,6 +17,7 @@ from fabio.model.venue import NO_MARKET
 
 AT_ONCE = 5
 ONE_EVERY_S = 5.0
+AWAY_LOOK_S = 0.25
 LEAST_WAIT_S = 0.01
 """Shares of a second do not add up exactly: a wait for the last of it would not advance the clock."""
 
@@ -61,6 +62,10 @@ class Pictures:
         """Take what is wanted, until cancelled."""
         while True:
             await self._wanted.wait()
+            if not self._life.rest_up:
+                # what is wanted stays wanted: each try would cost two dozen calls that exits may need
+                await self._reach.clock.sleep(AWAY_LOOK_S)
+                continue
             await self._wait_for_turn()
             self._wanted.clear()
             asked, self._asked = self._asked, False
