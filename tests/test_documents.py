@@ -1,9 +1,12 @@
 """Documents that run: the README's first command as printed, and every `fabio` line of every page."""
 
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -57,6 +60,42 @@ def test_the_documents_show_commands() -> None:
 def test_every_documented_command_works(workplace: Path) -> None:
     for line in fabio_lines():
         run(line, workplace)
+
+
+def test_the_documented_live_session_works(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = [line for block in re.findall(r"```sh live\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    exported = dict(pair.split("=", 1) for line in lines if line.startswith("export ") for pair in line.split()[1:])
+    commands = [line for line in lines if line.startswith("fabio ")]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {**os.environ, **{name: value.replace("8790", port) for name, value in exported.items()}}
+
+    def begin(line: str) -> "subprocess.Popen[str]":
+        words = line.replace("8790", port).split()[1:]
+        return subprocess.Popen([sys.executable, "-m", "fabio", *words], cwd=tmp_path, env=environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    running: list[subprocess.Popen[str]] = []
+    try:
+        for line in commands:
+            process = begin(line)
+            if line.startswith(("fabio gateway", "fabio run")):
+                running.append(process)
+                time.sleep(3 if "gateway" in line else 0)
+                continue
+            said = process.communicate(timeout=120)[0]
+            while process.returncode == 4 and "no agent runs" in said:  # it is still starting
+                time.sleep(0.5)
+                process = begin(line)
+                said = process.communicate(timeout=120)[0]
+            assert process.returncode == 0, f"{line}\n{said}"
+        assert running[1].wait(timeout=60) == 0
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
 
 
 def test_the_strategy_in_twelve_lines_is_found_and_speaks(tmp_path: Path) -> None:

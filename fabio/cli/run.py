@@ -81,7 +81,7 @@ def run(
             first_line(logs, feed, symbol or settings.agent.symbol, seed, factor, wanted)
         for warning in settings.warnings:
             say(warning)
-        if cold:
+        if cold or feed == "topstepx":  # at a venue nothing may be loaded or compiled while ticks come
             warm_up(settings)
     changes = (*(set_ or ()), *(f"without {guard}" for guard in without or ()))
     _run(RunPlan(logs=logs, mode=wanted, feed=feed, symbol=symbol, seed=seed, speed=factor, until=until,

@@ -64,7 +64,8 @@ class Pit:
             ticket.ahead_steps = self._assumptions.queue_ahead_steps
             self.tickets[ticket.id] = ticket
         entry = family[0]
-        self._begin(entry, ts_ns, last_ticks)
+        if not self._fill_if_through(entry, ts_ns, last_ticks):
+            self._report_working(entry, ts_ns)
         for child_id in entry.children:
             child = self.tickets.get(child_id)
             if child is not None and child.kind == "stop" and child.left_steps > 0:
@@ -89,10 +90,9 @@ class Pit:
         if trail_ticks is not None and ticket.kind == "stop":
             ticket.trail_ticks = trail_ticks
             ticket.price_ticks = last_ticks + ticket.side * trail_ticks
-        if ticket.kind == "market":  # it waits for the next print
-            self._report_working(ticket, ts_ns)
-            return
-        self._begin(ticket, ts_ns, last_ticks)
+        self._report_working(ticket, ts_ns)
+        if ticket.price_ticks is not None:  # the rest of a market order waits for the next print
+            self._fill_if_through(ticket, ts_ns, last_ticks)
 
     def cancel(self, ticket_id: int, ts_ns: int, reason: str) -> None:
         """End a ticket; children of an entry of which nothing was filled end with it."""
@@ -118,15 +118,19 @@ class Pit:
 
     # -- fills --------------------------------------------------------------------------
 
-    def _begin(self, ticket: Ticket, ts_ns: int, last_ticks: int) -> None:
+    def _fill_if_through(self, ticket: Ticket, ts_ns: int, last_ticks: int) -> bool:
+        """Trade what the last price lets trade at once; tell whether it did."""
         if ticket.price_ticks is None:
             self._at_market(ticket, ts_ns, last_ticks)
-        elif ticket.kind == "limit" and marketable(last_ticks, ticket.price_ticks, ticket.side):
-            price_ticks = marketable_fill_ticks(last_ticks, ticket.price_ticks, ticket.side,
-                                                self._assumptions.market_slippage_ticks)
-            self._execute(ticket, ts_ns, ticket.left_steps, price_ticks)
-        elif ticket.kind == "limit" or not self._stop_if_through(ticket, ts_ns, last_ticks):
-            self._report_working(ticket, ts_ns)
+            return True
+        if ticket.kind == "stop":
+            return self._stop_if_through(ticket, ts_ns, last_ticks)
+        if not marketable(last_ticks, ticket.price_ticks, ticket.side):
+            return False
+        price_ticks = marketable_fill_ticks(last_ticks, ticket.price_ticks, ticket.side,
+                                            self._assumptions.market_slippage_ticks)
+        self._execute(ticket, ts_ns, ticket.left_steps, price_ticks)
+        return True
 
     def _at_market(self, ticket: Ticket, ts_ns: int, last_ticks: int) -> None:
         fill_ticks = market_fill_ticks(last_ticks, ticket.side, self._assumptions.market_slippage_ticks)

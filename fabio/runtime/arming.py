@@ -61,14 +61,14 @@ class Arming:
             reason = f"{session.date} has no flat-by time: nothing says until when"
         if reason or session.flat_by_ns is None or self._settings.loss_floor is None:
             return "refused", reason
-        broker = self._driver.broker
-        if broker is None or not await self._life.picture(
-                PICTURE_S, lambda: broker.submit(TakePicture(reason="a person arms"))):
-            return "refused", f"the venue gave no picture within {PICTURE_S:g} s: look at `fabio status`, ask again"
         try:
             money = await self._money(session.open_ns)
         except (TemporaryError, WireError, PermanentError, ConfigError) as error:
             return "refused", f"the venue does not tell the balance: {error}"
+        broker = self._driver.broker
+        if broker is None or not await self._life.picture(
+                PICTURE_S, lambda: broker.submit(TakePicture(reason="a person arms"))):
+            return "refused", f"the venue gave no picture within {PICTURE_S:g} s: look at `fabio status`, ask again"
         step = self._driver.happen(ArmAsked(
             ts_ns=self._life.now_ns, id=request.id, account=self._account_name, balance=money.balance,
             day_start_balance=money.balance - money.realized,

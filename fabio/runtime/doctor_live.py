@@ -19,7 +19,7 @@ from fabio.runtime.arming import against_account
 from fabio.runtime.clock import Clock
 from fabio.runtime.doctor import Check
 from fabio.runtime.live_start import table_at
-from fabio.runtime.venue import doors_of, venue_clock
+from fabio.runtime.venue import Doors, doors_of, look_at_clock
 from fabio.runtime.wiring import instrument_of
 from fabio.settings.load import Settings, load
 
@@ -42,16 +42,21 @@ def examine_live(config: Path | None) -> Iterator[Check]:
         yield Check("credentials", False, str(error), "set both in the environment or in .env")
         return
     instrument = instrument_of(settings, settings.agent.symbol)
-    yield from asyncio.run(_ask(settings, instrument, doors.open_rest(Clock())))
+    yield from asyncio.run(_ask(settings, instrument, doors))
     yield Check("rules", True, RULES)
 
 
-async def _ask(settings: Settings, instrument: Instrument, rest: Rest) -> list[Check]:
+async def _ask(settings: Settings, instrument: Instrument, doors: Doors) -> list[Check]:
     found: list[Check] = []
+    try:
+        clock = await look_at_clock(doors, settings.topstepx.api_url)
+    except _TROUBLE as error:
+        return [Check("venue", False, f"{settings.topstepx.api_url} cannot be asked: {error}",
+                      "look at your network, and at the venue's status page")]
+    rest = doors.open_rest(clock)
     try:
         account = await _account(settings, rest, found)
         if account is not None:
-            clock = await venue_clock(rest, settings.topstepx.api_url)
             table = table_at(settings, instrument, clock.now_ns())
             found.append(await _contract(settings, instrument, rest, table, clock))
             found.append(await _brackets(rest, account, clock))

@@ -23,6 +23,7 @@ from fabio.runtime.life import Watcher
 
 NS = 1_000_000_000
 LONGEST_NAP_S = 1.0
+LOOK_S = 0.002
 SETTLE_S = 20.0
 """How long a stop waits for the venue to be proven flat."""
 
@@ -119,13 +120,15 @@ class LiveLife:
         """Ask for a picture and wait until the machine has seen one that was taken since; False if none came."""
         asked_ns = self.now_ns
         ask()
-        while True:
-            seen_ns = self._driver.engine.state.venue.picture_ns
-            if seen_ns is not None and seen_ns >= asked_ns:
-                return True
-            if self.now_ns > asked_ns + int(limit_s * NS):
-                return False
-            await self._clock.sleep(0.02)
+        try:
+            async with asyncio.timeout(limit_s):  # of the world: a person waits
+                while True:
+                    seen_ns = self._driver.engine.state.venue.picture_ns
+                    if seen_ns is not None and seen_ns >= asked_ns:
+                        return True
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            return False
 
     def _is_flat(self) -> bool:
         state = self._driver.engine.state

@@ -111,10 +111,10 @@ async def look(
     TemporaryError, WireError, PermanentError
         If the venue cannot be asked now.
     """
-    rest = doors.open_rest(clock or Clock())
+    if clock is None:
+        clock = await look_at_clock(doors, settings.api_url)
+    rest = doors.open_rest(clock)
     try:
-        if clock is None:
-            clock = await venue_clock(rest, settings.api_url)
         account = pinned_account(await rest.accounts(), settings.account_id)
         if not account.can_trade:
             raise AccountUnfit(f"TopstepX has locked account {account.name} ({account.id}): it cannot trade. Look on "
@@ -129,11 +129,15 @@ async def look(
     return Sight(account=account, contract=contract, clock=clock, table=sessions)
 
 
-async def venue_clock(rest: Rest, url: str) -> Clock:
+async def look_at_clock(doors: Doors, url: str) -> Clock:
     """Follow a gateway of this machine that replays a day at a speed of its own; a real venue has ours."""
     if urlsplit(url).hostname not in LOOPBACK:
         return Clock()
-    pong = await rest.ping()
+    rest = doors.open_rest(Clock())
+    try:
+        pong = await rest.ping()
+    finally:
+        await rest.aclose()
     told, rate = pong.headers.get("x-gateway-time-ns"), pong.headers.get("x-gateway-rate")
     if told is None or rate is None:
         return Clock()

@@ -21,7 +21,7 @@ from fabio.adapters.topstepx.enums import LIVE, TERMINAL, OrderStatus, OrderType
 from fabio.adapters.topstepx.errors import TemporaryError
 from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Refused, Unknown
 from fabio.adapters.topstepx.records import Account, Contract, HalfTurn, Order, Position
-from fabio.adapters.topstepx.requests import check_modify, check_place
+from fabio.adapters.topstepx.requests import check_modify, check_place, order_number
 from fabio.adapters.topstepx.rest import OrderPage
 from fabio.adapters.topstepx.signalr.inbox import Arrival
 from fabio.adapters.topstepx.signalr.notices import Connected, Lost, Reason
@@ -277,6 +277,7 @@ class FakeVenue:
             self.fill(order_id)
 
     async def cancel(self, account_id, order_id):
+        order_number(order_id)
         self.touched.append(order_id)
         return await self._mutate("cancel", lambda: self._cancel(order_id))
 
@@ -351,6 +352,7 @@ class FakeVenue:
         ))
 
     async def order(self, account_id, order_id, urgency=None):
+        order_number(order_id)
         found = await self._read("order", lambda: self.orders.get(order_id))
         return found if found != () else None
 

@@ -297,3 +297,36 @@ def test_a_stop_of_its_own_waits_for_no_generation():
             assert leg(world, "-S1").status == OPEN
             assert brackets(world)[-1] == (79_980, None, 1)
     run_virtual(story())
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["before", "while away", "after"]), st.integers(0, 30))
+@settings(max_examples=60)
+def test_h09_after_a_restart_between_accept_and_fill_the_one_native_stop_is_known(seed, fills, away_s):
+    async def story():
+        venue = FakeVenue(seed)
+        async with running(venue) as world:
+            world.enter(1, kind="limit", limit_ticks=79_900)
+            await asyncio.sleep(venue.random.random())
+            if fills == "before":
+                venue.fill(venue.by_tag(TAG)[0].id, ticks=79_900)
+        if fills == "while away" and venue.by_tag(TAG):
+            venue.fill(venue.by_tag(TAG)[0].id, ticks=79_900)
+        await asyncio.sleep(away_s)
+        async with running(venue) as world:
+            picture = world.pictures()[0]
+            entries = [each for each in picture.orders if each.leg == "entry"]
+            stops = [each for each in picture.orders if each.leg == "stop"]
+            assert [(each.order_id, each.native) for each in stops] == [(ORDER, True)]
+            assert stops[0].is_live
+            if entries[0].is_live:
+                assert stops[0].status == "suspended"
+                venue.fill(venue.by_tag(TAG)[0].id, ticks=79_900)
+                await asyncio.sleep(1)
+                assert brackets(world) == [(79_880, 79_940, 1)]
+            else:
+                assert [(each.order_id, each.leg) for each in picture.fills] == [(ORDER, "entry")]
+            world.submit(commands.LookUpOrder(order_id=ORDER, market=0))
+            await asyncio.sleep(2)
+            assert not world.of(BracketLost)
+            assert [tag for tag in venue.asked if tag.startswith(TAG + "-S")] == []
+    run_virtual(story())

@@ -125,7 +125,7 @@ class Clerk:
         average = slip.listing.instrument.tick_size * slip.filled_tick_steps / filled
         order = msgspec.structs.replace(
             order, fill_volume=filled, filled_price=plain(average.quantize(_AVERAGE_DIGITS)), update_timestamp=stamp,
-            status=int(OrderStatus.FILLED if is_done else OrderStatus.OPEN), size=filled if is_done else order.size)
+            status=int(OrderStatus.FILLED if is_done else OrderStatus.OPEN), size=filled + report.left_steps)
         half_turn = slip.account.fill(slip.listing, Execution(
             order_id=order_id, side=1 if order.side == OrderSide.BID else -1, steps=report.steps,
             price_ticks=report.price_ticks, ts_ns=report.ts_ns, stamp=stamp))

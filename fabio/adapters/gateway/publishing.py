@@ -5,6 +5,7 @@ client can learn from it is the form, not the market.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
@@ -20,6 +21,7 @@ QUOTE, TRADE, DEPTH = "GatewayQuote", "GatewayTrade", "GatewayDepth"
 LEVELS, FIRST_LEVELS = 10, 200
 """Levels a side that are kept up, and those of the first frame: it is seen to be a big one."""
 
+_MOST_PRICES = 10_000
 _FIRST_NS = 1_000_000  # from a subscription to its first event
 
 
@@ -55,6 +57,7 @@ class Publisher:
         self._book_bid: int | None = None
         self._anchor = ""
         self._due = False
+        self._prices: dict[int, Decimal] = {}  # ticks -> price as written; days repeat themselves
 
     @property
     def is_heard(self) -> bool:
@@ -132,15 +135,16 @@ class Publisher:
         bid, ts_ns = self._street.bid_ticks, self._street.last_event_ns
         if bid is None:
             return
+        stamp = self._clock.hub(ts_ns)
         rows: list[dict[str, Any] | None] = [
-            self._row(DepthType.TRADE, each[1], each[2], each[0]) for each in prints]
+            self._row(DepthType.TRADE, each[1], each[2], stamp) for each in prints]
         if self._book_bid is None:
-            rows = [self._row(DepthType.RESET, None, 0, ts_ns), *self._ladder(bid, range(FIRST_LEVELS), ts_ns)]
+            rows = [self._row(DepthType.RESET, None, 0, stamp), *self._ladder(bid, range(FIRST_LEVELS), stamp)]
         elif bid != self._book_bid:
             new = abs(bid - self._book_bid)
-            rows += self._ladder(bid, range(min(new + 1, LEVELS)), ts_ns)
+            rows += self._ladder(bid, range(min(new + 1, LEVELS)), stamp)
         elif prints:
-            rows += self._ladder(bid, range(1), ts_ns)
+            rows += self._ladder(bid, range(1), stamp)
         self._book_bid = bid
         if self._switches.depth == "object":
             for row in rows:
@@ -149,7 +153,7 @@ class Publisher:
             padding = [None] * (len(rows) % 3 if self._switches.null_padding else 0)
             self._audience.tell(DEPTH, self._street.listing.id, [*rows, *padding])
 
-    def _ladder(self, bid: int, levels: range, ts_ns: int) -> list[dict[str, Any] | None]:
+    def _ladder(self, bid: int, levels: range, stamp: str) -> list[dict[str, Any] | None]:
         rows: list[dict[str, Any] | None] = []
         for level in levels:
             sides = ((DepthType.BID, DepthType.NEW_BEST_BID, bid - level),
@@ -157,20 +161,27 @@ class Publisher:
             for kind, best, price_ticks in sides:
                 volume = self._volume(price_ticks, level)
                 if level == 0:
-                    rows.append(self._row(best, price_ticks, volume, ts_ns))
-                rows.append(self._row(kind, price_ticks, volume, ts_ns))
+                    rows.append(self._row(best, price_ticks, volume, stamp))
+                rows.append(self._row(kind, price_ticks, volume, stamp))
         return rows
 
     def _volume(self, price_ticks: int, level: int) -> int:
         mixed = (price_ticks * 2_654_435_761 + self._seed * 40_503 + self._street.volume // 50) % 4_294_967_291
         return 1 + level * 2 + mixed % 17
 
-    def _row(self, kind: DepthType, price_ticks: int | None, volume: int, ts_ns: int) -> dict[str, Any]:
-        return {"timestamp": self._clock.hub(ts_ns), "type": int(kind), "price": self._price(price_ticks or 0),
+    def _row(self, kind: DepthType, price_ticks: int | None, volume: int, stamp: str) -> dict[str, Any]:
+        return {"timestamp": stamp, "type": int(kind), "price": self._price(price_ticks or 0),
                 "volume": volume, "currentVolume": volume if kind != DepthType.RESET else 0}
 
     def _price(self, ticks: int | None) -> Any:
-        return None if ticks is None else plain(self._street.listing.instrument.price(ticks))
+        if ticks is None:
+            return None
+        price = self._prices.get(ticks)
+        if price is None:
+            if len(self._prices) >= _MOST_PRICES:
+                self._prices.clear()
+            price = self._prices[ticks] = plain(self._street.listing.instrument.price(ticks))
+        return price
 
 
 def as_json(value: Any) -> msgspec.Raw:

@@ -154,7 +154,7 @@ class Closing:
             await self._known.changes.until(lambda: not under_way, CANCELS_S)
 
     async def _cancel(self, venue_id: int, under_way: set[int]) -> None:
-        await self._reach.rest.cancel(self._reach.account_id, venue_id)
+        await self._reach.cancel(venue_id)
         under_way.discard(venue_id)
         self._known.changes.happened()
 
@@ -173,7 +173,7 @@ class Closing:
                 return None
             why = ""
             for each in left:
-                await self._reach.rest.cancel(self._reach.account_id, each.id)
+                await self._reach.cancel(each.id)
             await self._reach.clock.sleep(pause_s)
         if why:
             return False, f"flat, but it cannot be seen whether orders of ours still work ({why})"

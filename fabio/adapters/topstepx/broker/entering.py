@@ -100,7 +100,7 @@ class Entering:
             await self._cancel(command, record)
 
     async def _cancel(self, command: CancelOrder | CancelVenueOrder, record: Order) -> None:
-        outcome = await self._reach.rest.cancel(self._reach.account_id, record.id)
+        outcome = await self._reach.cancel(record.id)
         if await self._confirm.seen(record.id, lambda each: not is_live(each)):
             return
         known, reason = why_not(outcome)

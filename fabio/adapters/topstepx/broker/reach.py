@@ -6,13 +6,18 @@ from collections.abc import Callable
 import msgspec
 
 from fabio.adapters.topstepx.broker.traded import TradedContracts
-from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError, WireError
+from fabio.adapters.topstepx.errors import BadRequest, CredentialsRefused, PermanentError, TemporaryError, WireError
+from fabio.adapters.topstepx.outcomes import NotSent, Outcome
 from fabio.adapters.topstepx.rest import Rest
 from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.model.event import JournaledEvent
 
-READ_ERRORS = (TemporaryError, WireError, PermanentError, CredentialsRefused)
-"""How a read can fail; a person's turn is among them: a running agent goes on and says so."""
+READ_ERRORS = (TemporaryError, WireError, PermanentError, CredentialsRefused, BadRequest)
+"""How a read can fail.
+
+A person's turn is among them: a running agent goes on and says so. And so is a bad request: the
+ids that are asked for come from the venue, and one that cannot be one is its fault.
+"""
 
 Emit = Callable[[JournaledEvent], None]
 
@@ -48,3 +53,10 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     def now_ns(self) -> int:
         """Give the runtime's time."""
         return self.clock.now_ns()
+
+    async def cancel(self, venue_id: int) -> Outcome:
+        """Cancel an order, once."""
+        try:
+            return await self.rest.cancel(self.account_id, venue_id)
+        except BadRequest as error:
+            return NotSent(str(error))
