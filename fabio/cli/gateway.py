@@ -24,6 +24,8 @@ FaultsOption = Annotated[
 SwitchOption = Annotated[
     list[str] | None, typer.Option("--switch", metavar="NAME=VALUE", help="Change how the venue behaves; may be "
                                    "repeated.")]
+NowOption = Annotated[bool, typer.Option("--as-now", help="Tell times as if it started now, for clients that live by "
+                                         "the wall clock; fabio follows the tape's.")]
 DEFAULT_PORT = 8790
 
 
@@ -38,6 +40,7 @@ def gateway(
     from_: FromOption = "",
     faults: FaultsOption = "",
     switch: SwitchOption = None,
+    as_now: NowOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Serve a simulated TopstepX on loopback: REST and both hubs, fed by a tape or a synthetic session.
@@ -62,6 +65,7 @@ def gateway(
 
     import asyncio
     import sys
+    import time
 
     sys.stdout.flush()
     from fabio.runtime.demo_names import DEFAULT_SEED
@@ -69,5 +73,5 @@ def gateway(
 
     wish = GatewayWish(
         tape=tape, symbol=symbol, seed=DEFAULT_SEED if seed is None else seed, day=day, speed=factor, start=from_,
-        faults=faults, switches=tuple(switch or ()))
+        faults=faults, switches=tuple(switch or ()), told_from_ns=time.time_ns() if as_now else None)
     asyncio.run(run_gateway(sock, wish, config, say))

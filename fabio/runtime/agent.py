@@ -57,6 +57,7 @@ class Agent:
         self.board = board
         self.stopping = ""  # why, once somebody asked
         self.leave: Callable[[], None] = lambda: None  # what to do before leaving at once
+        self.last_words: Callable[[BaseException | None], None] = lambda error: None  # told how it ended
         self._sink = sink
         self._inbox = inbox
         self._identity = identity
@@ -78,10 +79,13 @@ class Agent:
                 for task in tasks:
                     task.cancel()
         except BaseExceptionGroup as failures:
+            self._sink.flush()
+            self.last_words(_first(failures))
             raise _first(failures) from None
         finally:
             self._sink.flush()
         self._tell("stopped")
+        self.last_words(None)
 
     def stop(self, why: str) -> None:
         """Flatten what is held and end; the second time, leave at once."""

@@ -19,6 +19,7 @@ from fabio.runtime.demo_names import DEFAULT_SEED
 from fabio.runtime.kernels import is_warm, prepare_cache
 
 if TYPE_CHECKING:
+    from fabio.adapters.gateway.front import Front
     from fabio.adapters.gateway.pace import Pace
     from fabio.runtime.gateway_world import World
 
@@ -45,6 +46,8 @@ class GatewayWish(msgspec.Struct, frozen=True, kw_only=True):
         A file, or `chaos:SEED`; empty for none.
     switches
         `name=value` each.
+    told_from_ns
+        What time it is to be at the start, for clients that live by the wall clock; None for the tape's own.
     """
 
     tape: Path | None = None
@@ -55,6 +58,7 @@ class GatewayWish(msgspec.Struct, frozen=True, kw_only=True):
     start: str = ""
     faults: str = ""
     switches: tuple[str, ...] = ()
+    told_from_ns: int | None = None
 
 
 async def run_gateway(sock: socket.socket, wish: GatewayWish, config: Path | None, say: Callable[[str], None]) -> None:
@@ -99,11 +103,16 @@ async def _serve(server: Server, wish: GatewayWish, config: Path | None, say: Ca
     from fabio.adapters.gateway.pace import Pace
 
     pace = Pace(world.gateway, None if wish.speed == float("inf") else wish.speed)
-    server.open(Front(world.gateway, Faults(world.gateway, world.script), pace), pace)
+    front = Front(world.gateway, Faults(world.gateway, world.script), pace)
+    front.market_is_there.clear()
+    server.open(front, pace)
     say(world.words)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(pace.run(), name="replay clock")
-        group.create_task(_feed(world, pace), name="tape")
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pace.run(), name="replay clock")
+            group.create_task(_feed(world, front, pace), name="tape")
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
 
 
 def _made(wish: GatewayWish, config: Path | None) -> "World":
@@ -119,15 +128,17 @@ def _made(wish: GatewayWish, config: Path | None) -> "World":
     return make_world(wish, config)
 
 
-async def _feed(world: "World", pace: "Pace") -> None:
-    """Supply the first ticks, then history, then a part at a time: what waits is never more than two parts."""
-    gateway, is_first = world.gateway, True
+async def _feed(world: "World", front: "Front", pace: "Pace") -> None:
+    """Supply earlier sessions, then ticks a part at a time: what waits is never more than two parts."""
+    gateway = world.gateway
+    while (earlier := await asyncio.to_thread(next, world.history, None)) is not None:
+        gateway.supply_history(0, earlier)
     while (ticks := await asyncio.to_thread(next, world.batches, None)) is not None:
         gateway.supply(ticks)
-        if is_first:
-            while (earlier := await asyncio.to_thread(next, world.history, None)) is not None:
-                gateway.supply_history(0, earlier)
-            is_first = False
+        front.catch_up()
+        if gateway.waiting_ticks:  # else all of it lies before the start
+            front.market_is_there.set()
         while gateway.waiting_ticks > _FEW_TICKS:
             await asyncio.sleep(_LOOK_S)
+    front.market_is_there.set()
     pace.is_fed = True

@@ -24,11 +24,14 @@ from fabio.model.instrument import Instrument
 from fabio.model.tick import Ticks
 from fabio.runtime.demo import Demo
 from fabio.runtime.gateway import GatewayWish
-from fabio.runtime.until import until_ns
+from fabio.runtime.until import BadTime, until_ns
 from fabio.settings.load import Settings, load
 from fabio.settings.places import config_file
 
 SECOND_NS = 1_000_000_000
+WHOLE_NS = 300 * SECOND_NS
+"""Times are shifted by whole multiples of this: bars of five minutes stay whole."""
+
 BEFORE_THE_OPEN_NS = 120 * SECOND_NS
 """How long before the regular hours a generated day starts."""
 
@@ -79,7 +82,7 @@ def _of_demo(wish: GatewayWish, settings: Settings, script: Script, switches: Sw
         for number in range(wish.day):
             yield demo.day(number).ticks
 
-    gateway = _gateway(settings, switches, Stream(instrument=instrument, table=demo.table), start_ns)
+    gateway = _gateway(wish, settings, switches, Stream(instrument=instrument, table=demo.table), start_ns)
     return World(gateway=gateway, script=script, batches=ticks(), history=history(),
                  words=_words(f"synthetic session {session.date}, seed {wish.seed}", gateway))
 
@@ -91,10 +94,9 @@ def _of_tape(wish: GatewayWish, path: Path, settings: Settings, script: Script, 
     tape = open_tape(path, _instruments(settings), wish.symbol)
     instrument = _listed(tape.instrument)
     table = sessions_between(settings, instrument, tape.first_ns, tape.last_ns)
-    first_ns = tape.first_ns - SECOND_NS
-    start_ns = _start_ns(wish, settings, instrument, first_ns, first_ns)
+    start_ns = _start_ns(wish, settings, instrument, tape.first_ns, tape.first_ns)
     stream = Stream(instrument=instrument, table=table, expiry=_expiry(instrument, tape.contract, tape.first_ns))
-    gateway = _gateway(settings, switches, stream, start_ns)
+    gateway = _gateway(wish, settings, switches, stream, start_ns)
 
     def ticks() -> Iterator[Ticks]:
         _compile()
@@ -104,10 +106,11 @@ def _of_tape(wish: GatewayWish, path: Path, settings: Settings, script: Script, 
                  words=_words(tape.describe(), gateway))
 
 
-def _gateway(settings: Settings, switches: Switches, stream: Stream, start_ns: int) -> Gateway:
+def _gateway(wish: GatewayWish, settings: Settings, switches: Switches, stream: Stream, start_ns: int) -> Gateway:
     limits = msgspec.structs.replace(settings.account, loss_floor=None)  # that of the user's own account, elsewhere
+    ahead_ns = 0 if wish.told_from_ns is None else wish.told_from_ns - start_ns
     plan = GatewayPlan(
-        accounts=(AccountPlan(limits=limits),), switches=switches,
+        accounts=(AccountPlan(limits=limits),), switches=switches, offset_ns=ahead_ns - ahead_ns % WHOLE_NS,
         assumptions=msgspec.structs.replace(settings.exchange, order_latency_ns=VENUE_ASSUMPTIONS.order_latency_ns))
     return Gateway(plan, _instruments(settings).values(), [stream], start_ns)
 
@@ -137,7 +140,10 @@ def _start_ns(wish: GatewayWish, settings: Settings, instrument: Instrument, fir
     if not wish.start:
         return default_ns
     zone = read_rules(config_file(settings.folder, "sessions.toml"), instrument.product_group).time_zone
-    return until_ns(wish.start, zone, first_ns)
+    try:
+        return until_ns(wish.start, zone, first_ns)
+    except BadTime as error:
+        raise BadTime(str(error).replace("--until", "--from")) from None
 
 
 def _script(faults: str) -> Script:

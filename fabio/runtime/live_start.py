@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from fabio.journal.world import Claim, World, claim
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
 from fabio.runtime.arming import Arming
-from fabio.runtime.live import LiveLife
+from fabio.runtime.live import LiveLife, Uncertain
 from fabio.runtime.paging import Pager
 from fabio.runtime.reopen import TOPSTEPX, Back, Loaded, Place, Ready, RunPlan, load_history, reopen
 from fabio.runtime.until import until_ns
@@ -115,10 +116,26 @@ def ready(scene: Scene, past: Past, say: Callable[[str], None]) -> Ready:
             ts_ns=max(sight.clock.now_ns(), driver.engine.state.now_ns), source=past.source, sessions=past.sessions,
         ))
     identity = {"mode": plan.mode, "feed": TOPSTEPX, "speed": sight.clock.rate, "contract": sight.contract.id}
-    return scene.back.ready(plan.logs, _life(scene, past), scene.held, identity)
+    pager = None
+    if scene.settings.notify.command is not None:
+        pager = Pager(scene.settings.notify.command, scene.settings.notify.timeout_s, plan.logs, [scene.instrument])
+    life = _life(scene, past, pager)
+    found = scene.back.ready(plan.logs, life, scene.held, identity)
+    if pager is not None:
+        found.agent.last_words = partial(_page_the_end, pager, life)
+    return found
 
 
-def _life(scene: Scene, past: Past) -> LiveLife:
+def _page_the_end(pager: Pager, life: LiveLife, error: BaseException | None) -> None:
+    """Give the pages that still wait, and where a root task failed, what it failed of."""
+    if isinstance(error, Uncertain):
+        pager.page("uncertain", str(error), life.now_ns)
+    elif isinstance(error, Exception):
+        pager.page("crash", f"the agent has ended: {type(error).__name__}: {error}", life.now_ns)
+    pager.last_words()
+
+
+def _life(scene: Scene, past: Past, pager: Pager | None) -> LiveLife:
     plan, settings, sight = scene.plan, scene.settings, scene.sight
     driver, clock = scene.back.driver, sight.clock
     name = f"{sight.contract.name or sight.contract.id} at TopstepX, account {sight.account.name}"
@@ -136,8 +153,7 @@ def _life(scene: Scene, past: Past) -> LiveLife:
         life.arming = Arming(driver, life, settings.account, sight.table, sight.account.name, venue.money)
     else:
         del tasks["broker"]
-    if settings.notify.command is not None:
-        pager = Pager(settings.notify.command, settings.notify.timeout_s, plan.logs, [scene.instrument])
+    if pager is not None:
         driver.sinks = (*driver.sinks, pager)
         tasks["pager"] = pager.run
     life.tasks = tasks

@@ -75,14 +75,26 @@ class Pager:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                await self._run(self._waiting.popleft())
+                page = self._waiting.popleft()
+                try:
+                    await self._run(page)
+                except asyncio.CancelledError:
+                    self._waiting.appendleft(page)  # ended halfway: better twice than not at all
+                    raise
 
-    def last_words(self, kind: str, text: str, ts_ns: int) -> None:
-        """Page without a loop, and wait for it: the agent is about to end."""
-        for page in [*self._waiting, self._page(kind, text, ts_ns)]:
+    def last_words(self) -> None:
+        """Give what waits without a loop, and wait for it: the agent is about to end.
+
+        Once the program had to be ended after its limit, only the newest page is tried.
+        """
+        while self._waiting:
             try:
-                subprocess.run(self._words, input=orjson.dumps(page), timeout=self._timeout_s, check=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                subprocess.run(self._words, input=orjson.dumps(self._waiting.popleft()), timeout=self._timeout_s,
+                               check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            except subprocess.TimeoutExpired:
+                logger.warning("notify.command was ended after %g s", self._timeout_s)
+                while len(self._waiting) > 1:
+                    self._waiting.popleft()
             except (OSError, subprocess.SubprocessError) as error:
                 logger.warning("notify.command failed: %s", error)
 

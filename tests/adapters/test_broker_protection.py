@@ -306,10 +306,10 @@ def test_h09_after_a_restart_between_accept_and_fill_the_one_native_stop_is_know
         venue = FakeVenue(seed)
         async with running(venue) as world:
             world.enter(1, kind="limit", limit_ticks=79_900)
-            await asyncio.sleep(venue.random.random())
+            await asyncio.sleep(0.02 + venue.random.random())
             if fills == "before":
                 venue.fill(venue.by_tag(TAG)[0].id, ticks=79_900)
-        if fills == "while away" and venue.by_tag(TAG):
+        if fills == "while away":
             venue.fill(venue.by_tag(TAG)[0].id, ticks=79_900)
         await asyncio.sleep(away_s)
         async with running(venue) as world:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fabio.adapters.gateway.messages import Refusal, plain
 from fabio.adapters.topstepx.enums import BarsError, BarUnit
-from fabio.adapters.topstepx.stamps import SECOND_NS, stamp_text
+from fabio.adapters.topstepx.stamps import SECOND_NS
 from fabio.model.instrument import Instrument
 from fabio.model.tick import Ticks
 
@@ -52,11 +52,15 @@ class History:
         Gives ticks their prices.
     live
         Gives the ticks of today that have come so far.
+    stamp
+        Writes the start of a bar.
     """
 
-    def __init__(self, instrument: Instrument, live: Callable[[], Sequence[Ticks]]) -> None:
+    def __init__(self, instrument: Instrument, live: Callable[[], Sequence[Ticks]],
+                 stamp: Callable[[int], str]) -> None:
         self._instrument = instrument
         self._live = live
+        self._stamp = stamp
         self._earlier: list[Ticks] = []
 
     def supply(self, ticks: Ticks) -> None:
@@ -97,9 +101,9 @@ class History:
             prices[ends - 1], np.add.reduceat(sizes, places),
         )
         newest = [column[wanted][: -query.limit - 2 : -1].tolist() for column in columns]
-        price = self._price
+        price, stamp = self._price, self._stamp
         return [
-            BarRow(stamp_text(start_ns, 0, "+00:00"), price(first), price(high), price(low), price(close), volume)
+            BarRow(stamp(start_ns), price(first), price(high), price(low), price(close), volume)
             for start_ns, first, high, low, close, volume in zip(*newest, strict=True)
         ]
 

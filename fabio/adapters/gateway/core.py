@@ -77,7 +77,7 @@ class Gateway:
                  start_ns: int) -> None:
         switches = plan.switches
         self.plan = plan
-        self.clock = VenueClock(start_ns, switches.stamp_digits)
+        self.clock = VenueClock(start_ns, switches.stamp_digits, plan.offset_ns)
         self._agenda = Agenda()
         self._reel = Reel()
         on = dt.datetime.fromtimestamp(start_ns // SECOND_NS, dt.UTC).date()
@@ -100,7 +100,7 @@ class Gateway:
         self._rules = Rules(self.clock, self.accounts.values(), self._streets, floor, self.hubs, self._agenda.at)
         clerk.on_fill = self._rules.note_fill
         self._histories = {
-            street.listing.id: History(street.listing.instrument, self._ticks_of(market))
+            street.listing.id: History(street.listing.instrument, self._ticks_of(market), self.clock.bar)
             for market, street in enumerate(self._by_market)}
         self._publishers = [Publisher(street, self.clock, switches, self.hubs, self._later, plan.seed)
                             for street in self._by_market]

@@ -20,6 +20,8 @@ from fabio.adapters.gateway.messages import Answer, Request
 from fabio.adapters.gateway.pace import wait_for
 from fabio.adapters.topstepx.stamps import SECOND_NS
 
+_WITHOUT_MARKET = ("/api/Status/", "/api/Auth/", "/api/Account/", "/api/Contract/")
+
 
 class Time(Protocol):
     """The replay clock as those who wait see it."""
@@ -43,15 +45,25 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Front:
-    """Takes requests and carries what hubs send, with the faults of a script."""
+    """Takes requests and carries what hubs send, with the faults of a script.
+
+    Attributes
+    ----------
+    market_is_there
+        Set at first; while it is cleared, requests about history, orders and positions wait.
+    """
 
     def __init__(self, gateway: Gateway, faults: Faults, time: Time) -> None:
         self.gateway = gateway
         self.faults = faults
         self.time = time
+        self.market_is_there = asyncio.Event()
+        self.market_is_there.set()
 
     async def answer(self, request: Request) -> Delivery:
         """Answer a request as the script wants it."""
+        if not request.path.startswith(_WITHOUT_MARKET):
+            await self.market_is_there.wait()
         fate = self.faults.fate(request.path)
         if fate.before_s:
             await self.time.sleep(fate.before_s)
@@ -104,5 +116,5 @@ class Front:
     def catch_up(self) -> None:
         """Bring the gateway to the time it is."""
         now_ns = self.time.now_ns()
-        if now_ns > self.gateway.now_ns:
+        if now_ns > self.gateway.now_ns or self.gateway.next_due_ns() <= now_ns:
             self.gateway.advance(now_ns)

@@ -49,7 +49,7 @@ class Transport(httpx.AsyncBaseTransport):
         if delivery.ending == "trickle":
             await time.sleep(len(answer.body) / delivery.bytes_per_s)
         headers = [*answer.headers, ("Content-Type", answer.content_type),
-                   (TIME_HEADER, str(self._front.gateway.now_ns)), (RATE_HEADER, self._rate)]
+                   (TIME_HEADER, str(self._front.gateway.clock.replayed_ns())), (RATE_HEADER, self._rate)]
         return httpx.Response(answer.status, headers=headers, content=answer.body, request=request)
 
 

@@ -109,6 +109,9 @@ class GatewayPlan(msgspec.Struct, frozen=True, kw_only=True):
         The only user name; case does not matter. Any key of 10 characters or more is good.
     seed
         Of token signatures and connection ids.
+    offset_ns
+        All times that are told or taken are so much ahead of the tape's: for clients that live by
+        another clock. Whole minutes keep bars whole.
     """
 
     user: str = "demo"
@@ -116,6 +119,7 @@ class GatewayPlan(msgspec.Struct, frozen=True, kw_only=True):
     assumptions: Assumptions = VENUE_ASSUMPTIONS
     switches: Switches = Switches()
     seed: int = 0
+    offset_ns: int = 0
 
 
 def exact_switches() -> Switches:

@@ -75,10 +75,10 @@ class Queries:
         if listing is None or wanted.live:
             return refused(Refusal(BarsError.CONTRACT_NOT_FOUND), bars=None)
         query = BarsQuery(
-            start_ns=_time(wanted.start_time, "startTime"), end_ns=_time(wanted.end_time, "endTime"),
+            start_ns=self._time(wanted.start_time, "startTime"), end_ns=self._time(wanted.end_time, "endTime"),
             unit=wanted.unit, unit_number=wanted.unit_number, limit=wanted.limit,
             include_partial=wanted.include_partial_bar)
-        history = self._history.get(listing.id, History(listing.instrument, list))
+        history = self._history.get(listing.id, History(listing.instrument, list, self._clock.bar))
         found = history.bars(query, self._clock.now_ns)
         return refused(found, bars=None) if isinstance(found, Refusal) else success(bars=found)
 
@@ -89,7 +89,7 @@ class Queries:
         wanted = read(SpanWanted, body)
         if wanted.account_id not in self._accounts:
             return refused(_NOT_FOUND, orders=None)
-        first_ns, last_ns = _span(wanted)
+        first_ns, last_ns = self._span(wanted)
         hides = self._switches.search_hides_suspended
         return success(orders=[
             order for order in self._orders.of(wanted.account_id, as_of_ns)
@@ -116,8 +116,8 @@ class Queries:
         chosen = wanted.filter
         if chosen.account_id not in self._accounts:
             return refused(_NOT_FOUND, orders=None, totalCount=None)
-        after_ns = _optional_time(chosen.created_after, "createdAfter", _ALL_TIME[0])
-        before_ns = _optional_time(chosen.created_before, "createdBefore", _ALL_TIME[1])
+        after_ns = self._optional_time(chosen.created_after, "createdAfter", _ALL_TIME[0])
+        before_ns = self._optional_time(chosen.created_before, "createdBefore", _ALL_TIME[1])
         rows = [order for order in self._orders.of(chosen.account_id, as_of_ns)
                 if after_ns <= self._orders.created_ns(order.id) <= before_ns
                 and (not chosen.statuses or order.status in chosen.statuses)]
@@ -142,22 +142,21 @@ class Queries:
         account = self._accounts.get(wanted.account_id)
         if account is None:
             return refused(_NOT_FOUND, trades=None)
-        first_ns, last_ns = _span(wanted)
+        first_ns, last_ns = self._span(wanted)
         return success(trades=[trade for ts_ns, trade in reversed(account.half_turns)
                                if first_ns <= ts_ns <= min(last_ns, as_of_ns)])
 
+    # -- times --------------------------------------------------------------------------
 
-def _span(wanted: SpanWanted) -> tuple[int, int]:
-    return (_optional_time(wanted.start_timestamp, "startTimestamp", _ALL_TIME[0]),
-            _optional_time(wanted.end_timestamp, "endTimestamp", _ALL_TIME[1]))
+    def _span(self, wanted: SpanWanted) -> tuple[int, int]:
+        return (self._optional_time(wanted.start_timestamp, "startTimestamp", _ALL_TIME[0]),
+                self._optional_time(wanted.end_timestamp, "endTimestamp", _ALL_TIME[1]))
 
+    def _optional_time(self, text: str | None, name: str, otherwise_ns: int) -> int:
+        return otherwise_ns if text is None else self._time(text, name)
 
-def _optional_time(text: str | None, name: str, otherwise_ns: int) -> int:
-    return otherwise_ns if text is None else _time(text, name)
-
-
-def _time(text: str, name: str) -> int:
-    try:
-        return stamp_ns(text)
-    except BadStamp as error:
-        raise Unreadable(f"The JSON value of {name} could not be converted: {error}") from None
+    def _time(self, text: str, name: str) -> int:
+        try:
+            return stamp_ns(text) - self._clock.offset_ns
+        except BadStamp as error:
+            raise Unreadable(f"The JSON value of {name} could not be converted: {error}") from None

@@ -77,7 +77,7 @@ class Server:
         headers = dict(delivery.answer.headers)
         headers["Date"] = _date(front)
         if request.path == _PING:
-            headers[TIME_HEADER] = str(front.gateway.now_ns)
+            headers[TIME_HEADER] = str(front.gateway.clock.replayed_ns())
             headers[RATE_HEADER] = pace.rate_text
         return await self._deliver(request, delivery, headers, pace)
 
@@ -194,8 +194,7 @@ def _hub(request: web.Request) -> HubName:
 
 
 def _date(front: "Front") -> str:
-    clock = front.gateway.clock
-    return formatdate(max(clock.now_ns + clock.skew_ns, 0) // SECOND_NS, usegmt=True)
+    return formatdate(max(front.gateway.clock.told_ns(), 0) // SECOND_NS, usegmt=True)
 
 
 def _reset(request: web.Request) -> None:

@@ -32,9 +32,10 @@ class Tokens:
         """Make a token; those issued before stay good."""
         now_s = self._clock.now_ns // SECOND_NS
         end_s = now_s + self._life_s
+        offset_s = self._clock.offset_ns // SECOND_NS
         self._issued += 1
-        claims = {"sub": user, "jti": f"{self._issued:08x}", "iat": now_s, "nbf": now_s, "exp": end_s,
-                  "iss": "topstepx.gateway.simulated", "aud": "topstepx.gateway.simulated"}
+        claims = {"sub": user, "jti": f"{self._issued:08x}", "iat": now_s + offset_s, "nbf": now_s + offset_s,
+                  "exp": end_s + offset_s, "iss": "topstepx.gateway.simulated", "aud": "topstepx.gateway.simulated"}
         head = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
         signature = hmac.new(self._key, head.encode(), hashlib.sha256).digest()
         token = f"{head}.{_letters(signature)}"

@@ -9,7 +9,7 @@ const signalR = require("@microsoft/signalr");
 
 const [base, way] = process.argv.slice(2);
 const seen = { way, version: signalR.VERSION, completions: [], quotes: 0, prints: 0, depthRows: 0, orders: [],
-               positions: [], halfTurns: [], errors: [], closed: [] };
+               positions: [], halfTurns: [], balances: [], errors: [], closed: [] };
 let token = "";
 
 async function post(endpoint, body) {
@@ -63,7 +63,7 @@ const user = hub("user");
 user.on("GatewayUserOrder", (event) => { seen.orders.push(event.data); });
 user.on("GatewayUserPosition", (event) => { seen.positions.push(event); });
 user.on("GatewayUserTrade", (event) => { seen.halfTurns.push(event.data); });
-user.on("GatewayUserAccount", () => {});
+user.on("GatewayUserAccount", (event) => { seen.balances.push(event.data.balance); });
 
 await market.start();
 await user.start();
@@ -88,6 +88,7 @@ await until("its position is told", () => seen.positions.some((each) => each.dat
 await until("both children are open", () => new Set(children().map((each) => each.id)).size === 2);
 
 await post("Position/closeContract", { accountId: account.id, contractId: contract.id });
+await until("the balance is told", () => seen.balances.length > 0);
 await until("the position is closed", () => seen.positions.some((each) => each.action === 2 && each.data.size === 0));
 for (const id of new Set(children().map((each) => each.id))) {
   await post("Order/cancel", { accountId: account.id, orderId: id });

@@ -107,6 +107,7 @@ async def main(base: str) -> dict[str, Any]:
     return {
         "version": version("topstep-sdk"), "pong": pong, "account_id": account.id, "contract_id": contract.id,
         "quotes": len(quotes), "prints": len(prints), "depth_rows": len(depth), "bars": len(bars),
+        "oldest_print": prints[0].timestamp.isoformat(), "newest_print": prints[-1].timestamp.isoformat(),
         "order_id": order_id, "entry_status": int(entry.status) if entry else None,
         "statuses": [[each.id, int(each.status)] for each in orders],
         "resting_types": sorted(int(each.type) for each in resting), "held": [each.size for each in held],

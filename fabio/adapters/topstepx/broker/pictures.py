@@ -1,8 +1,8 @@
 """When pictures are taken: after each connection, when asked, in doubt, and by the clock.
 
-One at a time, and none while REST does not answer. What is asked for while one is under way gets another, as the first may have
-looked before. Five may follow each other at once, then one every five seconds: even a picture
-that is asked for without end leaves room for everything else.
+One at a time, and none while REST does not answer. What is asked for while one is under way
+gets another, as the first may have looked before. Five may follow each other at once, then one
+every five seconds: even a picture that is asked for without end leaves room for everything else.
 """
 
 import asyncio

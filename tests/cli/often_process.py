@@ -1,0 +1,44 @@
+"""`fabio` with one strategy, off at first, that enters at every bar while flat: for tests that need orders soon."""
+
+import dataclasses
+import sys
+from typing import Any
+
+from fabio.__main__ import main
+from fabio.engine.seams import NamedStrategy
+from fabio.model.signal import Signal
+from fabio.model.strategy import StrategyState
+from fabio.model.view import View, Wake
+from fabio.settings import load as loading
+
+FAR_TICKS = 360
+"""Of the market: so far away are stop and target that a position lasts."""
+
+
+class Often:
+    """Long, with a bracket far away."""
+
+    triggers = Wake.BAR_CLOSED
+
+    def propose(self, view: View) -> Signal | None:
+        if view.position is not None or view.recent.working_entries:
+            return None
+        last = view.stats.last_ticks
+        return Signal(
+            strategy="often", setup="test", side=1, entry_ticks=last, stop_ticks=last - FAR_TICKS,
+            target_ticks=last + FAR_TICKS, confidence=0.9, reason="every bar",
+        )
+
+
+_load = loading.load
+
+
+def load(**options: Any) -> loading.Settings:
+    state = StrategyState(enabled=False, max_trades_per_session=1000, min_rr=0.5)
+    often = NamedStrategy(name="often", part=Often(), state=state)
+    return dataclasses.replace(_load(**options), strategies=(often,), guards=())
+
+
+if __name__ == "__main__":
+    loading.load = load  # type: ignore[assignment]
+    sys.exit(main())
