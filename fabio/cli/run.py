@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fabio.cli.options import DEFAULT_LOGS, ConfigOption, LogsOption, SetOption, SymbolOption, WithoutOption
+from fabio.cli.options import (
+    DEFAULT_LOGS,
+    ConfigOption,
+    LogsOption,
+    SetOption,
+    SymbolOption,
+    WithoutOption,
+    speed_factor,
+)
 
 if TYPE_CHECKING:
     from fabio.cli.plain import Plain
@@ -54,7 +62,7 @@ def run(
     from fabio.cli.announce import first_line, symbol_is_certain
     from fabio.cli.output import compiled_kernels, say
 
-    factor = _speed(speed)
+    factor = speed_factor(speed)
     wanted = _mode(mode) if mode is not None else None
     _check_model(model)
     _check_feed(feed)
@@ -146,22 +154,6 @@ def _tell_start(ready: "Ready", plain: "Plain") -> None:
             f"{sum(each.trades for each in state.performance.values())} trades on record"
         )
     plain.say(f"{ready.agent.life.name}: times are {ready.zone.key}; records in {ready.agent.folder}")
-
-
-def _speed(text: str | None) -> float | None:
-    from fabio.cli.failures import BadUsage
-
-    if text is None:
-        return None
-    if text.lower() == "max":
-        return float("inf")
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor < float("inf"):
-        raise BadUsage(f"--speed {text!r} is neither a number above 0 nor max")
-    return factor
 
 
 def _check_feed(feed: str) -> None:

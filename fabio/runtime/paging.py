@@ -50,6 +50,11 @@ class Pager:
         self._arrived = asyncio.Event()
         self._dropped = 0
 
+    @property
+    def waiting(self) -> int:
+        """Pages that no program was run for yet."""
+        return len(self._waiting)
+
     def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
         """Nothing to page."""
 

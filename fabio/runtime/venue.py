@@ -7,6 +7,7 @@ in `look`, with a client of its own that ends with it. The rest lives as root ta
 import datetime as dt
 import logging
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ from fabio.adapters.topstepx.signalr.link import Dial, dial
 from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
 from fabio.adapters.topstepx.tokens import Credentials
 from fabio.adapters.topstepx.transport import Clock as RestClock
+from fabio.model.errors import ConfigError
 from fabio.model.event import JournaledEvent
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
@@ -46,6 +48,7 @@ from fabio.settings.load import Settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 NS = 1_000_000_000
+_RATE = re.compile(r"\d{1,6}(\.\d{1,6})?")
 logger = logging.getLogger("fabio.venue")
 
 
@@ -141,6 +144,9 @@ async def look_at_clock(doors: Doors, url: str) -> Clock:
     told, rate = pong.headers.get("x-gateway-time-ns"), pong.headers.get("x-gateway-rate")
     if told is None or rate is None:
         return Clock()
+    if not _RATE.fullmatch(rate) or float(rate) <= 0:
+        raise ConfigError(f"the gateway at {url} replays at speed {rate}: no clock can follow that", where=url,
+                          expected="a gateway with a number as its --speed")
     half_way_ns = int(pong.round_trip_s / 2 * float(rate) * NS)
     return Clock(Moment.now(int(told) + half_way_ns), float(rate))
 

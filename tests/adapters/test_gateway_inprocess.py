@@ -1,12 +1,14 @@
 """Our own client at the gateway in one process, in virtual time: no socket, no wait."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from gateway_worlds import ACCOUNT, LAST, NQ_ID, SECOND, START_NS, gateway, prints
 from hub_side import QuoteMerging
 from pydantic import SecretStr
@@ -14,13 +16,14 @@ from virtual_time import run_virtual
 
 from fabio.adapters.gateway.core import Gateway
 from fabio.adapters.gateway.faults.layer import Faults
-from fabio.adapters.gateway.faults.script import Script
+from fabio.adapters.gateway.faults.script import Script, chaos
 from fabio.adapters.gateway.faults.spec import FaultSpec
 from fabio.adapters.gateway.front import Front
 from fabio.adapters.gateway.inprocess import Dial, Transport
 from fabio.adapters.gateway.pace import Pace
 from fabio.adapters.gateway.plan import Switches
 from fabio.adapters.topstepx.enums import OrderStatus
+from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.events import EventReader, Prints, UserEvent
 from fabio.adapters.topstepx.lookup import TagFound, TagNotFound, find_order_by_tag
 from fabio.adapters.topstepx.outcomes import Accepted, Refused, Unknown
@@ -87,6 +90,7 @@ def story(*faults: FaultSpec, switches: Switches | None = None) -> Callable[[Cal
             try:
                 await test(World(made, front, rest))
             finally:
+                assert not driving.done(), driving.exception()
                 driving.cancel()
                 await rest.aclose()
 
@@ -179,13 +183,37 @@ def test_a_dropped_connection_is_made_anew_and_hears_again() -> None:
     story(FaultSpec(name="drop", surface="user", most=1, from_s=15, until_s=40))(test)
 
 
-def test_a_day_of_pings_in_virtual_time_keeps_a_connection_alive() -> None:
+def test_an_hour_of_pings_in_virtual_time_keeps_a_connection_alive() -> None:
     async def test(world: World) -> None:
         async with world.hub("market", Subscription("SubscribeContractTrades", (NQ_ID,))) as (_, notices):
             await asyncio.sleep(3_600)
             assert [type(notice) for notice in notices] == [Connected]
 
     story()(test)
+
+
+def test_under_forty_mixes_of_three_faults_the_gateway_goes_on_and_its_books_agree() -> None:
+    for seed in range(40):
+        _live_through(chaos(seed, length_s=60))
+
+
+def _live_through(script: Script) -> None:
+    async def test(world: World) -> None:
+        world.gateway.supply(prints(*(LAST + step % 7 for step in range(600)), start_ns=START_NS + SECOND))
+        subscriptions = [Subscription("SubscribeOrders", (ACCOUNT,)), Subscription("SubscribeTrades", (ACCOUNT,))]
+        prints_of = Subscription("SubscribeContractTrades", (NQ_ID,))
+        async with world.hub("user", *subscriptions), world.hub("market", prints_of):
+            for number in range(12):
+                order = msgspec.structs.replace(ENTRY, custom_tag=f"E{number}")
+                with contextlib.suppress(TemporaryError, WireError, PermanentError, CredentialsRefused):
+                    await world.rest.place(order)
+                    await world.rest.close_contract(ACCOUNT, NQ_ID)
+                await asyncio.sleep(5)
+        account = world.gateway.accounts[ACCOUNT]
+        assert account.held_steps(NQ_ID) == sum(
+            turn.size * (1 if turn.side == 0 else -1) for _, turn in account.half_turns)
+
+    story(*script.faults)(test)
 
 
 def _is_filled(event: Any) -> bool:

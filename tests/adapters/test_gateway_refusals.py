@@ -106,7 +106,8 @@ def test_a_locked_account_is_an_account_violation() -> None:
     [(target, argument)] = some.events()
     assert (target, argument["data"]["canTrade"]) == ("GatewayUserAccount", False)
     assert some.place()["errorCode"] == 4
-    assert some.ask("/api/Account/search", onlyActiveAccounts=True)["accounts"] == []
+    [account] = some.ask("/api/Account/search", onlyActiveAccounts=True)["accounts"]
+    assert account["canTrade"] is False
 
 
 @pytest.mark.parametrize(("changed", "code"), [

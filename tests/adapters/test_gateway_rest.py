@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from gateway_worlds import (
@@ -9,6 +10,7 @@ from gateway_worlds import (
     DAY_NS,
     HOUR,
     LAST,
+    NQ,
     NQ_ID,
     SECOND,
     START_NS,
@@ -16,11 +18,13 @@ from gateway_worlds import (
     client,
     gateway,
     prints,
+    sessions,
     trade,
     wait,
 )
 
-from fabio.adapters.gateway.plan import Switches
+from fabio.adapters.gateway.core import Gateway, Stream
+from fabio.adapters.gateway.plan import GatewayPlan, Switches
 from fabio.adapters.topstepx.enums import BarUnit
 from fabio.adapters.topstepx.stamps import stamp_ns, stamp_text
 
@@ -118,7 +122,7 @@ def test_a_search_is_loose_and_live_data_finds_nothing_for_a_simulated_account()
     assert some.ask("/api/Contract/available", live=True)["contracts"] == []
 
 
-def bars(some: Client, **changed: object) -> dict[str, object]:
+def bars(some: Client, **changed: object) -> dict[str, Any]:
     body = {"contractId": NQ_ID, "live": False, "startTime": stamp_text(START_NS - 48 * HOUR),
             "endTime": stamp_text(START_NS + HOUR), "unit": int(BarUnit.SECOND), "unitNumber": 1, "limit": 20_000,
             "includePartialBar": False, **changed}
@@ -129,12 +133,10 @@ def test_bars_are_newest_first_and_the_forming_one_comes_only_when_asked_for() -
     some = client()
     trade(some, *range(LAST, LAST + 25))  # 100 ms apart
     made = bars(some)["bars"]
-    assert isinstance(made, list)
     assert [each["v"] for each in made] == [10, 10, 1]
     assert made[0] == {"t": "2026-06-01T14:00:01+00:00", "o": 25_002.5, "h": 25_004.75, "l": 25_002.5, "c": 25_004.75,
                        "v": 10, "d": None, "k": None}
     partial = bars(some, includePartialBar=True, limit=2)["bars"]
-    assert isinstance(partial, list)
     assert [each["v"] for each in partial] == [5, 10]
 
 
@@ -145,10 +147,8 @@ def test_bars_of_earlier_sessions_stand_behind_todays() -> None:
     trade(some, LAST)
     some.gateway.advance(START_NS + 120 * SECOND)
     made = bars(some, unit=int(BarUnit.MINUTE))["bars"]
-    assert isinstance(made, list)
     assert [stamp_ns(each["t"]) for each in made] == [START_NS, START_NS - 60 * SECOND, earlier + 60 * SECOND, earlier]
     hourly = bars(some, unit=int(BarUnit.HOUR), includePartialBar=True)["bars"]
-    assert isinstance(hourly, list)
     assert [each["v"] for each in hourly] == [1, 1, 2]
 
 
@@ -161,7 +161,6 @@ def test_every_unit_holds_the_same_volume(unit: BarUnit) -> None:
     trade(some, *range(LAST, LAST + 30))
     made = bars(some, unit=int(unit), unitNumber=2, includePartialBar=True,
                 startTime=stamp_text(START_NS - 400 * DAY_NS))["bars"]
-    assert isinstance(made, list)
     assert sum(each["v"] for each in made) == 181
     starts = [stamp_ns(each["t"]) for each in made]
     assert starts == sorted(set(starts), reverse=True)
@@ -188,3 +187,21 @@ def test_times_have_three_to_seven_digits() -> None:
         digits.add(len(text.partition(".")[2]) - len("+00:00"))
     assert digits == {3, 4, 5, 6, 7}
     wait(some)
+
+
+def test_all_times_can_be_told_and_taken_as_if_it_were_another_day() -> None:
+    plan = GatewayPlan(offset_ns=100 * DAY_NS)
+    made = Gateway(plan, [NQ], [Stream(instrument=NQ, table=sessions())], START_NS)
+    some = Client(made).log_in()
+    made.supply(prints(LAST, LAST + 1, start_ns=START_NS + 1))
+    made.advance(START_NS + 120 * SECOND)
+    assert json.loads(base64.urlsafe_b64decode(some.token.split(".")[1] + "=="))["iat"] == (
+        START_NS + 100 * DAY_NS) // SECOND
+    order = some.order(some.place()["orderId"])
+    assert order["creationTimestamp"].startswith("2026-09-09T14:02:00")
+    made.advance(made.now_ns + SECOND)
+    assert len(some.ask("/api/Trade/search", accountId=ACCOUNT, startTimestamp="2026-09-09T14:02:00Z")["trades"]) == 1
+    later = stamp_text(START_NS + 101 * DAY_NS)
+    [bar] = bars(some, unit=2, startTime=stamp_text(START_NS + 99 * DAY_NS), endTime=later)["bars"]
+    assert bar["t"] == "2026-09-09T14:00:00+00:00"
+    assert made.clock.replayed_ns() == made.now_ns + 100 * DAY_NS

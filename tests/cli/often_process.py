@@ -36,7 +36,9 @@ _load = loading.load
 def load(**options: Any) -> loading.Settings:
     state = StrategyState(enabled=False, max_trades_per_session=1000, min_rr=0.5)
     often = NamedStrategy(name="often", part=Often(), state=state)
-    return dataclasses.replace(_load(**options), strategies=(often,), guards=())
+    loaded = _load(**options)
+    guards = tuple(guard for guard in loaded.guards if guard.name in ("strategy_enabled", "kill_switch"))
+    return dataclasses.replace(loaded, strategies=(often,), guards=guards)
 
 
 if __name__ == "__main__":

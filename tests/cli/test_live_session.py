@@ -16,6 +16,7 @@ import orjson
 import pytest
 from recorded_days import Cli, Said
 
+from fabio.journal.inbox import ask
 from fabio.journal.world import is_running
 
 LIMIT_S = 30.0
@@ -184,8 +185,7 @@ def test_a_day_from_the_doctor_to_the_stop_with_a_kill_in_between(session: Sessi
     assert f"ARMED: orders go to {ACCOUNT} until 2026-06-01T20:10:00" in told.out
     assert "USD to the loss floor" in told.out
 
-    enabled = session.say("strategy", "enable", "often")
-    assert enabled.code == 0, enabled.err
+    assert ask(session.logs, "enable", name="often", timeout_s=LIMIT_S).outcome == "done"
     session.wait(lambda: session.held and len(session.working) == 2 and session.status["position"])
     _kill_and_go_on(session)
     _halt_and_take_it_back(session)
@@ -230,8 +230,8 @@ def _halt_and_take_it_back(session: Session) -> None:
     assert (refused.code, refused.out) == (6, "")
     assert "HALT" in refused.err
     assert len(refused.err.splitlines()) == 1
-    assert session.say("halt", "--off").code == 0
     session.wait(lambda: session.status["venue"]["phase"] == "observing" and session.status["position"] is None)
+    assert session.say("halt", "--off").code == 0
     tags = Counter(each["customTag"] for each in session.entries)
     assert set(tags.values()) == {1}
 

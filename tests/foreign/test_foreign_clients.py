@@ -62,14 +62,15 @@ def pysignalr_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     return make_environment(sys.executable, tmp_path_factory.mktemp("pysignalr") / "venv", PYSIGNALR)
 
 
-def assert_books_agree(url: str, statuses: list[list[int]], half_turns: list[int], account_id: int) -> dict[int, int]:
+def assert_books_agree(url: str, statuses: list[tuple[int, int]], half_turns: list[int],
+                       account_id: int) -> dict[int, int]:
     """Compare what a client was told with the gateway's own books, which must be flat; give the books' statuses."""
     with Books(url) as books:
         assert books.account_id == account_id
         assert books.held() == []
         assert books.working() == []
         kept = books.statuses()
-        assert dict(statuses) == kept  # of several the last
+        assert dict(statuses) == kept  # of several statuses the last
         assert half_turns == books.half_turns()
     return kept
 
@@ -91,7 +92,7 @@ def test_the_official_javascript_client_trades_at_the_gateway(node_folder: Path,
     assert sorted(each["hub"] for each in seen["closed"]) == ["market", "user"]
     assert all(each["error"] is None for each in seen["closed"])
 
-    told = [[each["id"], each["status"]] for each in seen["orders"]]
+    told = [(each["id"], each["status"]) for each in seen["orders"]]
     kept = assert_books_agree(url, told, [each["id"] for each in seen["halfTurns"]], seen["accountId"])
     assert sorted(kept.values()) == [FILLED, FILLED, CANCELLED, CANCELLED]
     assert [status for order_id, status in told if order_id == seen["orderId"]][-1] == FILLED

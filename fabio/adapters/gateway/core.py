@@ -77,6 +77,7 @@ class Gateway:
                  start_ns: int) -> None:
         switches = plan.switches
         self.plan = plan
+        self._start_ns = start_ns
         self.clock = VenueClock(start_ns, switches.stamp_digits, plan.offset_ns)
         self._agenda = Agenda()
         self._reel = Reel()
@@ -162,6 +163,8 @@ class Gateway:
                 self.clock.now_ns = max(self.clock.now_ns, agenda.next_ns)
                 agenda.take()()
                 self._rules.look()
+            elif reel.next_ns < self._start_ns:  # of before it began: whoever listens already hears none of it
+                self._pass_over(min(until_ns, self._start_ns - 1))
             elif self._is_quiet():
                 self._pass_over(min(until_ns, agenda.next_ns - 1))
             else:

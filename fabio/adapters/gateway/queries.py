@@ -47,10 +47,10 @@ class Queries:
         self._switches = switches
 
     def accounts(self, body: bytes, _: int) -> Answer:
-        """`/api/Account/search`."""
+        """`/api/Account/search`; a locked account is an active one that may not trade."""
         wanted = read(AccountsWanted, body)
         records = [account.record() for account in self._accounts.values()]
-        return success(accounts=[each for each in records if each.can_trade or not wanted.only_active_accounts])
+        return success(accounts=[each for each in records if each.is_visible or not wanted.only_active_accounts])
 
     # -- contracts and bars -------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """project-x-py as its users use it: both hubs, a market order with brackets, its events, flat again.
 
-Arguments: base URL, and "today" if the gateway's times are those of the wall clock. The last line of stdout is a JSON object of what was seen. Needs Python 3.12.
+Arguments: base URL, and "today" if the gateway's times are those of the wall clock. The last line
+of stdout is a JSON object of what was seen. Needs Python 3.12.
 """
 
 import asyncio
