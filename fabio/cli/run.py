@@ -62,7 +62,7 @@ def run(
     from fabio.cli.announce import first_line, symbol_is_certain
     from fabio.cli.output import compiled_kernels, say
 
-    factor = speed_factor(speed)
+    factor = None if speed is None else speed_factor(speed)
     wanted = _mode(mode) if mode is not None else None
     _check_model(model)
     _check_feed(feed)
