@@ -152,9 +152,9 @@ async def token(refused: str | None) -> str:
 class Timed:
     """Stands at the driver's door and notes when each tick's step was over."""
 
-    def __init__(self, driver: Driver, clock: Clock) -> None:
-        self.done: list[tuple[int, Ticks]] = []
+    def __init__(self, driver: Driver, clock: Clock, room: int) -> None:
         self.taken = 0
+        self.event_ns, self.recv_ns, self.done_ns = (np.zeros(room, np.int64) for _ in range(3))
         self._feed = driver.feed
         self._clock = clock
         driver.feed = self.feed  # type: ignore[method-assign]
@@ -162,16 +162,17 @@ class Timed:
     def feed(self, ticks: Ticks) -> None:
         """Let the driver live through ticks."""
         self._feed(ticks)
+        here = slice(self.taken, self.taken + len(ticks))
+        self.event_ns[here], self.recv_ns[here] = ticks.ts_event_ns, ticks.ts_recv_ns
+        self.done_ns[here] = self._clock.now_ns()
         self.taken += len(ticks)
-        if len(ticks):
-            self.done.append((self._clock.now_ns(), ticks))
 
-    def micros(self, since_ns: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Give `wire` and `inside` for every tick sent after a time."""
-        wire = np.concatenate([now_ns - ticks.ts_event_ns for now_ns, ticks in self.done])
-        inside = np.concatenate([now_ns - ticks.ts_recv_ns for now_ns, ticks in self.done])
-        counted = np.concatenate([ticks.ts_event_ns for _, ticks in self.done]) >= since_ns
-        return wire[counted] / 1000, inside[counted] / 1000
+    def micros(self, since_s: float) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+        """Give `wire` and `inside` of every tick that was sent so long after the first one."""
+        counted = self.event_ns[:self.taken] >= self.event_ns[0] + int(since_s * NS)
+        done_ns = self.done_ns[:self.taken][counted]
+        return (done_ns - self.event_ns[:self.taken][counted]) / 1000, (
+            done_ns - self.recv_ns[:self.taken][counted]) / 1000
 
 
 async def live(load_: Load, base_ns: int, pipe: Connection, port: int, folder: Path) -> dict[str, Any]:
@@ -185,7 +186,7 @@ async def live(load_: Load, base_ns: int, pipe: Connection, port: int, folder: P
     back = reopen(RunPlan(logs=folder, feed="topstepx"), settings, Place(
         world=world, instrument=instrument, table=table, one_session=True, first_day="2026-06-01", live=None,
     ), lambda line: None)
-    timed = Timed(back.driver, clock)
+    timed = Timed(back.driver, clock, int(load_.rate * load_.seconds) + load_.per_frame)
     hub_clock = HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns)
     feed = MarketFeed(
         HubSettings(name="market", url=f"ws://127.0.0.1:{port}/hubs/market"),
@@ -229,8 +230,6 @@ async def measured(pipe: Connection, timed: Timed, load_: Load) -> dict[str, Any
     while not pipe.poll():
         await asyncio.sleep(0.25)
         most_mib = max(most_mib, resident_mib())
-        if load_.rate > LATENCY_RATE:
-            timed.done.clear()  # what is kept for the figures would count as growth
     share = (time.process_time() - cpu_s) / (time.monotonic() - since_s)
     sent, took_s = pipe.recv()
     until_s = time.monotonic() + LAST_S
@@ -239,9 +238,8 @@ async def measured(pipe: Connection, timed: Timed, load_: Load) -> dict[str, Any
     found = {"sent": sent, "taken": timed.taken, "lost_ticks": sent - timed.taken, "seconds": round(took_s, 2),
              "messages_per_s": round(sent / took_s), "cpu_share": round(share, 3),
              "grown_mib": round(max(most_mib, resident_mib()) - before_mib, 1), "rss_mib": round(resident_mib(), 1)}
-    if load_.rate <= LATENCY_RATE:
-        wire, inside = timed.micros(int(timed.done[0][1].ts_event_ns[0]) + int(warm_up_s * NS))
-        found |= {"wire_us": shares(wire), "inside_us": shares(inside), "n": len(wire)}
+    wire, inside = timed.micros(warm_up_s)
+    found |= {"wire_us": shares(wire), "inside_us": shares(inside), "n": len(wire)}
     pipe.send("done")
     return found
 

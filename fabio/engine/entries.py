@@ -2,10 +2,10 @@
 
 import msgspec
 
-from fabio.engine.arming import entry_refusal, venue_verdict
 from fabio.engine.halting import close_market, end_arming
 from fabio.engine.seams import NamedStrategy
 from fabio.engine.turn import Turn
+from fabio.engine.venue.arming import entry_refusal, venue_verdict
 from fabio.model.command import MoveStop, SubmitOrder
 from fabio.model.fact import (
     OrderBooked,

@@ -1,12 +1,12 @@
 """What whoever has the orders says of them: states, executions, brackets."""
 
-from fabio.engine import duties
 from fabio.engine.halting import end_arming, halt
 from fabio.engine.moving import move
-from fabio.engine.protection import on_bracket_at_venue
 from fabio.engine.trades import close_trade
 from fabio.engine.turn import Turn
-from fabio.engine.venue_fills import take_fill
+from fabio.engine.venue import duties
+from fabio.engine.venue.fills import take_fill
+from fabio.engine.venue.protection import on_bracket_at_venue
 from fabio.model import event as events
 from fabio.model.fact import FillBooked, Halted, StopPlaced
 from fabio.model.order import Fill, Order, Position

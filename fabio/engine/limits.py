@@ -2,10 +2,10 @@
 
 import msgspec
 
-from fabio.engine import duties
 from fabio.engine.halting import close_market, end_arming, flatten, halt
-from fabio.engine.protection import watch_stops
 from fabio.engine.turn import Turn
+from fabio.engine.venue import duties
+from fabio.engine.venue.protection import watch_stops
 from fabio.model import event as events
 from fabio.model.fact import (
     FeedChanged,

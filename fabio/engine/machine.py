@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
-from fabio.engine import arming, entries, fills, limits, protection, questions, reconciling
+from fabio.engine import entries, fills, limits, questions
 from fabio.engine.loop import Loop, LoopSnapshot
 from fabio.engine.market import AtLastBar, Market
 from fabio.engine.recall import recall, warmed
 from fabio.engine.seams import MarketConfig
 from fabio.engine.state import MarketRecord, State
 from fabio.engine.turn import Policy, Turn
+from fabio.engine.venue import arming, protection, reconciling
 from fabio.engine.watch import rewatch
 from fabio.exchange.assumptions import Assumptions
 from fabio.model import event as events

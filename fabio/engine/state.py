@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from fabio.engine import venue_folds
-from fabio.engine.venue_records import AtVenue, Care, VenueRecord
+from fabio.engine.venue import folds
+from fabio.engine.venue.records import AtVenue, Care, VenueRecord
 from fabio.model import fact as facts
 from fabio.model.account import Account
 from fabio.model.fact import Fact
@@ -84,7 +84,7 @@ def apply(state: State, fact: Fact) -> None:
     kind = type(fact)
     _FOLDS[kind](state, fact)
     if state.venue.has_orders:
-        also = venue_folds.ALSO.get(kind)
+        also = folds.ALSO.get(kind)
         if also is not None:
             also(state, fact)
 
@@ -175,7 +175,7 @@ def _fill_booked(state: State, fact: facts.FillBooked) -> None:
     was_flat = market.position is None
     market.position = fact.position
     if state.venue.has_orders:
-        venue_folds.remember_fill(state, fact.fill.id)
+        folds.remember_fill(state, fact.fill.id)
     else:
         state.seen_fills.append(fact.fill.id)
     record = state.orders.get(fact.fill.order_id)
@@ -289,5 +289,5 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     facts.Resumed: _resumed,
     facts.FeedChanged: _feed_changed,
     facts.HistoryKnown: _history_known,
-    **venue_folds.FOLDS,
+    **folds.FOLDS,
 }

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from engine_worlds import FLAT_BY, HOUR, INSTRUMENT, OPEN, SECOND, Scripted, config, driver, enter_once, ticks
 
-from fabio.engine.venue_records import VenueRecord
+from fabio.engine.venue.records import VenueRecord
 from fabio.model import event as events
 from fabio.model.command import VenueCommand
 from fabio.model.event import JournaledEvent

@@ -4,7 +4,7 @@ import pytest
 from engine_worlds import FLAT_BY
 from live_worlds import Desk, enter_each_bar, folds_again, names
 
-from fabio.engine.venue_records import Care
+from fabio.engine.venue.records import Care
 from fabio.model import event as events
 from fabio.model.command import CancelVenueOrder, ClosePosition, LookUpOrder, SubmitOrder, TakePicture
 from fabio.model.fact import Halted

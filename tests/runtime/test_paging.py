@@ -127,7 +127,7 @@ async def test_a_program_that_hangs_is_ended_after_its_limit_and_the_next_page_g
     watching = asyncio.create_task(watch())
     await run_until(found, is_done)
     watching.cancel()
-    assert 1.0 <= time.monotonic() - began_s
+    assert time.monotonic() - began_s >= 1.0
     assert longest_s < 1.0  # whoever else lives in the loop went on meanwhile
     pid, page = (tmp_path / "pages").read_text().splitlines()
     assert not Path(f"/proc/{pid}/exe").exists()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fabio.engine.venue_records import FILLS_KEPT, Adopted, Care, Errand, Gap, Sighting, Trip, Unproven
+from fabio.engine.venue.records import FILLS_KEPT, Adopted, Care, Errand, Gap, Sighting, Trip, Unproven
 from fabio.model import fact as facts
 from fabio.model import venue_fact as live
 from fabio.model.order import Fill

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from fabio.engine import arming
 from fabio.engine.halting import ask_flat_again, close_market, end_arming, flatten, take_picture
 from fabio.engine.moving import move
 from fabio.engine.state import MarketRecord, OrderRecord, State
 from fabio.engine.turn import LIVE_ENTRY_STATES, Turn
-from fabio.engine.venue_records import Errand
+from fabio.engine.venue import arming
+from fabio.engine.venue.records import Errand
 from fabio.model.command import CancelOrder, LookUpOrder, PlaceStop
 from fabio.model.venue_fact import (
     CancelAsked,

@@ -10,15 +10,15 @@ could make a position larger: it cancels, closes, asks, and books.
 
 import msgspec
 
-from fabio.engine import duties
-from fabio.engine.adopting import settle
 from fabio.engine.halting import halt
 from fabio.engine.moving import move
-from fabio.engine.protection import doubt_stop, see_bracket
-from fabio.engine.proving import LEGS_SETTLE_NS, QUIET_NS, agree, prove
 from fabio.engine.state import State
 from fabio.engine.turn import Turn
-from fabio.engine.venue_fills import TAG_SLACK_NS, take_fills
+from fabio.engine.venue import duties
+from fabio.engine.venue.adopting import settle
+from fabio.engine.venue.fills import TAG_SLACK_NS, take_fills
+from fabio.engine.venue.protection import doubt_stop, see_bracket
+from fabio.engine.venue.proving import LEGS_SETTLE_NS, QUIET_NS, agree, prove
 from fabio.model import event as events
 from fabio.model.command import CancelVenueOrder
 from fabio.model.order import DONE_STATES

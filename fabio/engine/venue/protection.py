@@ -9,10 +9,10 @@ is definitely gone, and nothing hidden can turn up in its place, a stop of our o
 once for each loss; the same five seconds run for it.
 """
 
-from fabio.engine.duties import STOPS_PLACED_LIMIT, look_up
 from fabio.engine.halting import close_market
 from fabio.engine.turn import Turn
-from fabio.engine.venue_records import Sighting
+from fabio.engine.venue.duties import STOPS_PLACED_LIMIT, look_up
+from fabio.engine.venue.records import Sighting
 from fabio.model import event as events
 from fabio.model.fact import StopPlaced
 from fabio.model.venue_fact import BracketKnown, StopDoubted, StopLost, StopThrough
