@@ -11,7 +11,6 @@ ticks lost and memory grown.
 
 import argparse
 import asyncio
-import gc
 import importlib
 import multiprocessing
 import os
@@ -53,6 +52,7 @@ from fabio.adapters.topstepx.signalr.timing import Clock as HubClock  # noqa: E4
 from fabio.adapters.topstepx.stamps import stamp_text  # noqa: E402
 from fabio.journal.world import World, claim  # noqa: E402
 from fabio.model.tick import Ticks  # noqa: E402
+from fabio.runtime.agent import settle_memory  # noqa: E402
 from fabio.runtime.clock import Clock, Moment  # noqa: E402
 from fabio.runtime.drive import Driver  # noqa: E402
 from fabio.runtime.live import LiveLife  # noqa: E402
@@ -154,7 +154,7 @@ class Timed:
 
     def __init__(self, driver: Driver, clock: Clock, room: int) -> None:
         self.taken = 0
-        self.event_ns, self.recv_ns, self.done_ns = (np.zeros(room, np.int64) for _ in range(3))
+        self.event_ns, self.recv_ns, self.done_ns = (np.full(room, -1, np.int64) for _ in range(3))
         self._feed = driver.feed
         self._clock = clock
         driver.feed = self.feed  # type: ignore[method-assign]
@@ -202,6 +202,7 @@ async def live(load_: Load, base_ns: int, pipe: Connection, port: int, folder: P
     async def watch() -> None:
         found.update(await measured(pipe, timed, load_))
 
+    settle_memory()
     try:
         await ready.agent.run({"benchmark": watch})
     finally:
@@ -224,7 +225,6 @@ async def measured(pipe: Connection, timed: Timed, load_: Load) -> dict[str, Any
     async with asyncio.timeout(warm_up_s + LAST_S):
         while timed.taken < load_.rate * warm_up_s:
             await asyncio.sleep(0.05)
-    gc.collect()
     before_mib, most_mib = resident_mib(), 0.0
     cpu_s, since_s = time.process_time(), time.monotonic()
     while not pipe.poll():

@@ -102,6 +102,7 @@ def _run(plan: "RunPlan", settings: "Settings") -> None:
     from fabio.cli.output import is_terminal
     from fabio.cli.plain import Plain, log_to
     from fabio.cli.summary import print_end
+    from fabio.runtime.agent import settle_memory
     from fabio.runtime.start import prepare
 
     watched = is_terminal()
@@ -121,6 +122,7 @@ def _run(plan: "RunPlan", settings: "Settings") -> None:
                 panel = Panel(agent, ready.board, ready.zone)
                 watchers["panel"] = panel.watch
                 agent.leave = panel.close
+            settle_memory()
             asyncio.run(agent.run(watchers))
         finally:
             ready.close()

@@ -185,7 +185,7 @@ class TapeWriter:
         self._end_batch()
         if not self._waiting:
             return
-        data = b"".join([_pack(ticks) for ticks in self._waiting])
+        data = _pack(Ticks.joined(self._waiting))  # live, every tick is a batch of its own
         write_whole(self._open_descriptor(), data)
         self._waiting.clear()
         self._waiting_ticks = 0

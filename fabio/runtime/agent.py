@@ -6,6 +6,7 @@ machine on one thread, in small pieces, so that no task waits long for another.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -198,6 +199,15 @@ class Agent:
                 loop.add_signal_handler(number, self.stop, words)
             except NotImplementedError:  # Windows has no such handlers in its loop
                 signal.signal(number, lambda *_, words=words: loop.call_soon_threadsafe(self.stop, words))
+
+
+def settle_memory() -> None:
+    """Take what stands now out of the garbage collector's rounds, for good: once, before an agent begins to live.
+
+    A full round over all that was imported and built stops everything for 0.1 to 0.2 s.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _first(failure: BaseException) -> BaseException:

@@ -51,6 +51,25 @@ def test_a_close_cancels_the_legs_closes_and_leaves_nothing():
     run_virtual(story())
 
 
+def test_the_stop_that_a_close_cancels_is_not_told_as_lost_while_the_close_is_under_way():
+    async def story():
+        async with running() as world:
+            await protected(world)
+            close_at_once = world.venue.close_contract
+
+            async def close_slowly(account_id, contract_id):
+                await asyncio.sleep(2)
+                return await close_at_once(account_id, contract_id)
+
+            world.venue.close_contract = close_slowly
+            world.submit(close())
+            await asyncio.sleep(10)
+            assert world.venue.position == 0
+            assert not world.of(BracketLost)
+            assert not world.of(CommandFailed)
+    run_virtual(story())
+
+
 def test_closing_what_is_not_held_is_fine():
     async def story():
         async with running() as world:
@@ -224,9 +243,10 @@ def test_h07_a_leg_that_cannot_be_cancelled_is_told():
 def test_an_entry_under_way_is_closed_too():
     async def story():
         async with running() as world:
-            world.venue.latency_s = 1.5
+            world.venue.latency_s = 6.0  # it arrives after the close has found nothing held
             world.enter(1)
             await asyncio.sleep(0.1)
+            world.venue.latency_s = 0.01
             world.submit(close())
             await asyncio.sleep(30)
             assert world.venue.placed[TAG] == 1

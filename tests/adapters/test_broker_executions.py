@@ -85,9 +85,9 @@ def test_a_child_without_a_tag_is_resolved_by_its_parent():
         async with running(venue) as world:
             order = await limit_entry(world)
             stop = venue.children(order)[0]
-        async with running(venue, since_ns=lambda: venue.now_ns() + 10**15) as world:
-            venue.orders[stop.id] = msgspec.structs.replace(venue.orders[stop.id], custom_tag=None, status=1)
-            venue.orders[order] = msgspec.structs.replace(venue.orders[order], status=2, fill_volume=4)
+        venue.orders[stop.id] = msgspec.structs.replace(venue.orders[stop.id], custom_tag=None, status=1)
+        venue.orders[order] = msgspec.structs.replace(venue.orders[order], status=2, fill_volume=4)
+        async with running(venue, since_ns=lambda: venue.now_ns() + 10**15) as world:  # lists show what is live only
             venue.fill(stop.id, 1, trade_first=True)
             await asyncio.sleep(3)
             assert [(each.order_id, each.leg) for each in fills(world)] == [("O261120-1", "stop")]
@@ -189,8 +189,10 @@ def test_an_execution_that_never_comes_does_not_hide_the_end_for_ever():
 
 @pytest.mark.parametrize("argument", [
     None, [], {}, {"action": 0, "data": {"id": "x"}}, {"id": 3, "price": "NaN", "side": 0, "size": 1, "orderId": 1},
-    {"action": 0, "data": {"id": 3, "contractId": CONTRACT, "price": 1, "side": 7, "size": 1, "orderId": 0}},
-    {"action": 0, "data": {"id": 4, "accountId": 8, "contractId": CONTRACT, "price": 1, "size": 1, "orderId": 0}},
+    {"action": 0, "data": {"id": 3, "accountId": 7, "contractId": CONTRACT, "price": 1, "side": 7, "size": 1,
+                           "orderId": 0, "creationTimestamp": "2026-11-20T15:00:00Z"}},
+    {"action": 0, "data": {"id": 4, "accountId": 8, "contractId": CONTRACT, "price": 1, "side": 0, "size": 1,
+                           "orderId": 0, "creationTimestamp": "2026-11-20T15:00:00Z"}},
 ])
 def test_h22_events_that_make_no_sense_end_nothing(argument):
     async def story():

@@ -65,6 +65,16 @@ def test_an_exit_never_waits_for_entries():
     run_virtual(story())
 
 
+def test_exits_of_many_orders_run_side_by_side():
+    async def story():
+        async with Bench() as bench:
+            for number in range(20):
+                bench.lanes.put(bench.job(number, str(number), 1.0))
+            await asyncio.sleep(1.5)
+            assert len(bench.done) == 20
+    run_virtual(story())
+
+
 def test_an_exit_of_the_lane_of_an_entry_follows_it():
     async def story():
         async with Bench() as bench:

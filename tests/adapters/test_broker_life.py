@@ -79,6 +79,22 @@ def test_h23_the_venue_is_not_up_before_rest_answers_too():
     run_virtual(story())
 
 
+def test_a_hub_that_went_while_rest_was_asked_is_not_taken_for_up():
+    async def story():
+        async with running(up=False) as world:
+            world.venue.latency_s = 1.0
+            world.connect()
+            await asyncio.sleep(0.5)
+            world.lose()
+            await asyncio.sleep(0.2)
+            world.connect()
+            await asyncio.sleep(0.5)
+            assert not world.broker.is_up  # what REST said began before the second connection
+            await asyncio.sleep(3)
+            assert life(world) == [("VenueLost", None), ("VenueRestored", 1)]
+    run_virtual(story())
+
+
 def test_a_rest_that_fails_in_part_for_long_is_not_tried_in_a_tight_loop():
     async def story():
         async with running() as world:

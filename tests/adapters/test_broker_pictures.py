@@ -68,6 +68,39 @@ def test_after_a_restart_the_first_picture_says_all_by_tags():
     run_virtual(story())
 
 
+def test_h09_suspended_children_are_in_pictures_however_old_their_entry_is():
+    async def story():
+        venue = FakeVenue()
+        async with running(venue, since_ns=lambda: venue.now_ns() + 10**15) as world:
+            world.enter(1, kind="limit", limit_ticks=79_900)
+            await asyncio.sleep(1)
+            world.submit(ASK)
+            await asyncio.sleep(1)
+            assert [(each.leg, each.status) for each in world.pictures()[-1].orders] == [
+                ("entry", "working"), ("stop", "suspended"), ("target", "suspended")]
+    run_virtual(story())
+
+
+def test_while_rest_is_away_pictures_wait_and_leave_the_rate_to_exits():
+    async def story():
+        async with running() as world:
+            for read in READS:
+                world.venue.fail(read, *["error"] * 1000)
+            world.submit(ASK)
+            await world.until(lambda: len(world.of(VenueLost)) == 2)
+            calls = world.venue.calls.total()
+            for _ in range(60):
+                world.submit(ASK)
+                await asyncio.sleep(1)
+            assert world.venue.calls.total() - calls <= 12
+            world.venue.faults.clear()
+            away_s = asyncio.get_running_loop().time()
+            seen = len(world.pictures())
+            await world.until(lambda: len(world.pictures()) > seen)
+            assert asyncio.get_running_loop().time() - away_s < 12
+    run_virtual(story())
+
+
 def test_done_orders_leave_pictures_after_a_while_and_executions_stay():
     async def story():
         venue = FakeVenue()

@@ -37,6 +37,34 @@ def test_a_short_position_has_its_stop_above():
     run_virtual(story())
 
 
+def test_stop_and_target_are_told_at_once_though_they_come_one_after_the_other():
+    async def story():
+        venue = FakeVenue()
+        work = venue._work_child
+        venue._work_child = lambda number: venue.later(
+            0.1 if venue.orders[number].type == OrderType.LIMIT else 0.0, work, number
+        )
+        async with running(venue) as world:
+            await protected(world)
+            await asyncio.sleep(1)
+            assert brackets(world) == [(79_980, 80_040, 2)]
+    run_virtual(story())
+
+
+def test_that_a_stop_is_no_loss_is_known_without_asking_where_it_is_plain():
+    async def story():
+        async with running() as world:
+            await protected(world)
+            world.venue.fill(leg(world, "-TP").id)
+            world.enter(2, kind="limit", limit_ticks=79_900)
+            await asyncio.sleep(1)
+            world.venue.cancel_now(world.venue.by_tag("fab7-O261120-2")[0].id)
+            await asyncio.sleep(3)
+            assert world.venue.calls["order"] == 0
+            assert world.venue.calls["positions"] == 1  # that of the first picture
+    run_virtual(story())
+
+
 def test_a_stop_is_moved_by_modify_and_told_when_the_venue_shows_it():
     async def story():
         async with running() as world:
@@ -284,6 +312,35 @@ def test_h02_a_stop_of_its_own_whose_answer_is_lost_is_found_and_not_doubled(dea
             assert brackets(world)[-1] == (79_980, None, 1)
             assert world.venue.asked[TAG + "-S1"] == 1
             assert not world.of(CommandFailed)
+    run_virtual(story())
+
+
+def test_h02_after_a_restart_a_stop_of_its_own_that_the_venue_has_is_not_sent_again():
+    async def story():
+        venue = FakeVenue()
+        async with running(venue) as world:
+            await bare(world)
+            world.submit(own_stop())
+            await asyncio.sleep(1)
+        async with running(venue) as world:
+            world.submit(own_stop())
+            await asyncio.sleep(3)
+            assert venue.asked[TAG + "-S1"] == 1
+            assert brackets(world) == [(79_980, None, 1)]
+            assert not world.of(CommandFailed)
+    run_virtual(story())
+
+
+def test_no_stop_is_placed_while_its_position_is_being_closed():
+    async def story():
+        async with running() as world:
+            await bare(world)
+            world.submit(commands.ClosePosition(market=0, reason="test"))
+            await asyncio.sleep(0.001)
+            world.submit(own_stop())
+            await asyncio.sleep(5)
+            assert world.venue.asked[TAG + "-S1"] == 0
+            assert world.of(CommandFailed)[-1].reason == "not sent: the position is being closed"
     run_virtual(story())
 
 
