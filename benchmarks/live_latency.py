@@ -34,9 +34,9 @@ import orjson  # noqa: E402
 from websockets.asyncio.server import ServerConnection, serve  # noqa: E402
 from websockets.exceptions import ConnectionClosed  # noqa: E402
 
-from fabio.adapters.topstepx.feed import MarketFeed  # noqa: E402
-from fabio.adapters.topstepx.lane import FeedMarket  # noqa: E402
-from fabio.adapters.topstepx.probe import Probe  # noqa: E402
+from fabio.adapters.topstepx.feed.lane import FeedMarket  # noqa: E402
+from fabio.adapters.topstepx.feed.market import MarketFeed  # noqa: E402
+from fabio.adapters.topstepx.feed.probe import Probe  # noqa: E402
 from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside  # noqa: E402
 from fabio.adapters.topstepx.signalr.link import dial  # noqa: E402
 from fabio.adapters.topstepx.signalr.protocol import (  # noqa: E402

@@ -35,4 +35,5 @@ def halt(
     except NotFound as error:
         raise NotFound(f"{error}. The file {flag} is there: an agent started here stays halted until "
                        "`fabio halt --off`, or until it is removed and trading resumed") from None
-    typer.echo(f"halted: flat, no entries until `fabio halt --off --logs {logs}`")
+    typer.echo(f"halted: everything is being closed, no entries until `fabio halt --off --logs {logs}`; "
+               "`fabio status` shows when it is flat")

@@ -7,7 +7,7 @@ of the venue that was taken after the person asked.
 from collections.abc import Awaitable, Callable
 
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.money import DayMoney
+from fabio.adapters.topstepx.rest.money import DayMoney
 from fabio.journal.inbox import Outcome, Request
 from fabio.model.command import TakePicture
 from fabio.model.errors import ConfigError

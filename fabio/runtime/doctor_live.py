@@ -5,12 +5,12 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
-from fabio.adapters.topstepx.accounts import pinned_account
 from fabio.adapters.topstepx.contracts import gateway_root
 from fabio.adapters.topstepx.enums import OrderStatus
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.records import Account
-from fabio.adapters.topstepx.rest import Rest
+from fabio.adapters.topstepx.rest.accounts import pinned_account
+from fabio.adapters.topstepx.rest.endpoints import Rest
 from fabio.adapters.topstepx.roll import decide_roll
 from fabio.model.errors import ConfigError
 from fabio.model.instrument import Instrument

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.past import Past, PastMarket
+from fabio.adapters.topstepx.feed.past import Past, PastMarket
 from fabio.journal.world import Claim, World, claim
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import SecretStr
 
-from fabio.adapters.topstepx.accounts import pinned_account
 from fabio.adapters.topstepx.broker.broker import Broker, BrokerSettings
 from fabio.adapters.topstepx.broker.life import LifeTimes
 from fabio.adapters.topstepx.broker.reach import Reach
@@ -23,20 +22,21 @@ from fabio.adapters.topstepx.broker.traded import TradedContract, TradedContract
 from fabio.adapters.topstepx.broker.user_hub import UserHub
 from fabio.adapters.topstepx.contracts import gateway_root
 from fabio.adapters.topstepx.errors import AccountUnfit
-from fabio.adapters.topstepx.feed import MarketFeed
-from fabio.adapters.topstepx.lane import FeedMarket
-from fabio.adapters.topstepx.money import DayMoney, day_money
-from fabio.adapters.topstepx.past import Past, PastMarket, fetch_past, make_past
-from fabio.adapters.topstepx.probe import Probe
+from fabio.adapters.topstepx.feed.lane import FeedMarket
+from fabio.adapters.topstepx.feed.market import MarketFeed
+from fabio.adapters.topstepx.feed.past import Past, PastMarket, fetch_past, make_past
+from fabio.adapters.topstepx.feed.probe import Probe
 from fabio.adapters.topstepx.records import Account, Contract
-from fabio.adapters.topstepx.rest import Rest
+from fabio.adapters.topstepx.rest.accounts import pinned_account
+from fabio.adapters.topstepx.rest.endpoints import Rest
+from fabio.adapters.topstepx.rest.money import DayMoney, day_money
+from fabio.adapters.topstepx.rest.session import open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock as RestClock
 from fabio.adapters.topstepx.roll import decide_roll
-from fabio.adapters.topstepx.session import open_rest
 from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside
 from fabio.adapters.topstepx.signalr.link import Dial, dial
 from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock as RestClock
 from fabio.model.errors import ConfigError
 from fabio.model.event import JournaledEvent
 from fabio.model.instrument import Instrument

@@ -21,11 +21,11 @@ from fabio.adapters.topstepx.broker.reach import Reach
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.broker.traded import TradedContract, TradedContracts
 from fabio.adapters.topstepx.broker.user_hub import UserHub
-from fabio.adapters.topstepx.session import open_rest
+from fabio.adapters.topstepx.rest.session import open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock as RestClock
 from fabio.adapters.topstepx.signalr.hub import HubSettings
 from fabio.adapters.topstepx.signalr.timing import Clock
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock as RestClock
 from fabio.model import command as commands
 from fabio.model import event as events
 from fabio.model.order import Order

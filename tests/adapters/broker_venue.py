@@ -19,10 +19,10 @@ from fabio.adapters.topstepx.broker.reach import Reach
 from fabio.adapters.topstepx.broker.traded import TradedContract, TradedContracts
 from fabio.adapters.topstepx.enums import LIVE, TERMINAL, OrderStatus, OrderType
 from fabio.adapters.topstepx.errors import TemporaryError
-from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Refused, Unknown
 from fabio.adapters.topstepx.records import Account, Contract, HalfTurn, Order, Position
-from fabio.adapters.topstepx.requests import check_modify, check_place, order_number
-from fabio.adapters.topstepx.rest import OrderPage
+from fabio.adapters.topstepx.rest.endpoints import OrderPage
+from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Refused, Unknown
+from fabio.adapters.topstepx.rest.requests import check_modify, check_place, order_number
 from fabio.adapters.topstepx.signalr.inbox import Arrival
 from fabio.adapters.topstepx.signalr.notices import Connected, Lost, Reason
 from fabio.adapters.topstepx.signalr.protocol import invocation

@@ -14,14 +14,14 @@ from virtual_time import START_S
 
 from fabio.adapters.data.instruments import load_instruments
 from fabio.adapters.data.sessions import load_sessions
-from fabio.adapters.topstepx.feed import MarketFeed
-from fabio.adapters.topstepx.feed_items import FeedItem
-from fabio.adapters.topstepx.lane import FeedMarket
+from fabio.adapters.topstepx.feed.items import FeedItem
+from fabio.adapters.topstepx.feed.lane import FeedMarket
+from fabio.adapters.topstepx.feed.market import MarketFeed
+from fabio.adapters.topstepx.feed.watchdog import Verdict
 from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside
 from fabio.adapters.topstepx.signalr.protocol import Invocation, invocation
 from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.adapters.topstepx.stamps import stamp_text
-from fabio.adapters.topstepx.watchdog import Verdict
 from fabio.model.event import FeedLost, FeedRestored
 from fabio.model.tick import Ticks
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fabio.adapters.topstepx.quote_merging import QuoteMerging
+from fabio.adapters.topstepx.feed.quote_merging import QuoteMerging
 from fabio.adapters.topstepx.signalr.hub import Hub, HubSettings, Outside
 from fabio.adapters.topstepx.signalr.inbox import Inbox
 from fabio.adapters.topstepx.signalr.link import DialFailed, LinkLost

@@ -12,11 +12,11 @@ import httpx
 import respx
 from pydantic import SecretStr
 
-from fabio.adapters.topstepx.calls import Patience
-from fabio.adapters.topstepx.rest import Rest
-from fabio.adapters.topstepx.session import Limits, open_rest
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock
+from fabio.adapters.topstepx.rest.calls import Patience
+from fabio.adapters.topstepx.rest.endpoints import Rest
+from fabio.adapters.topstepx.rest.session import Limits, open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock
 
 URL = "https://venue.test"
 KEY = "canary-key-4711+/="

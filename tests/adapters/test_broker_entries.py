@@ -7,7 +7,7 @@ from broker_venue import CANCELLED, CHILD_AFTER_S, FakeVenue, entry, running
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import OrderStatus
-from fabio.adapters.topstepx.outcomes import Refused
+from fabio.adapters.topstepx.rest.outcomes import Refused
 from fabio.model import command as commands
 from fabio.model.event import (
     BracketWorking,

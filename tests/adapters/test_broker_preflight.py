@@ -31,10 +31,10 @@ from fabio.adapters.topstepx.broker.preflight import (
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.broker.traded import TradedContract
 from fabio.adapters.topstepx.enums import TERMINAL
-from fabio.adapters.topstepx.session import open_rest
+from fabio.adapters.topstepx.rest.session import open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock as RestClock
 from fabio.adapters.topstepx.signalr.timing import Clock
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock as RestClock
 from fabio.model.order import Leg
 
 TODAY = dt.date(2026, 6, 1)

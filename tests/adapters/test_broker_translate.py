@@ -20,8 +20,8 @@ from fabio.adapters.topstepx.broker.translate import (
 )
 from fabio.adapters.topstepx.errors import BadRequest, WireError
 from fabio.adapters.topstepx.records import HalfTurn, Order, Position
-from fabio.adapters.topstepx.requests import check_place
-from fabio.adapters.topstepx.wire import encode
+from fabio.adapters.topstepx.rest.requests import check_place
+from fabio.adapters.topstepx.rest.wire import encode
 from fabio.model.command import PlaceStop
 from fabio.model.venue import NO_MARKET
 

@@ -20,18 +20,18 @@ from fabio.adapters.gateway.front import Front
 from fabio.adapters.gateway.inprocess import Dial, Transport
 from fabio.adapters.gateway.pace import Pace
 from fabio.adapters.gateway.plan import Switches, exact_switches
-from fabio.adapters.topstepx.feed import MarketFeed
-from fabio.adapters.topstepx.feed_items import FeedItem
-from fabio.adapters.topstepx.lane import FeedMarket
-from fabio.adapters.topstepx.past import PastMarket, fetch_past, make_past
-from fabio.adapters.topstepx.probe import Probe
-from fabio.adapters.topstepx.rest import Rest
+from fabio.adapters.topstepx.feed.items import FeedItem
+from fabio.adapters.topstepx.feed.lane import FeedMarket
+from fabio.adapters.topstepx.feed.market import MarketFeed
+from fabio.adapters.topstepx.feed.past import PastMarket, fetch_past, make_past
+from fabio.adapters.topstepx.feed.probe import Probe
+from fabio.adapters.topstepx.rest.endpoints import Rest
+from fabio.adapters.topstepx.rest.session import open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock
 from fabio.adapters.topstepx.roll import decide_roll
-from fabio.adapters.topstepx.session import open_rest
 from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside
 from fabio.adapters.topstepx.signalr.timing import loop_clock
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock
 from fabio.features.market import MarketFeatures
 from fabio.model.event import FeedLost, FeedRestored
 from fabio.model.tick import Tick, Ticks

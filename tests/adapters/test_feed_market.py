@@ -9,6 +9,7 @@ from hub_side import Script, Side, Tokens, Venue, refusing, unreachable
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.errors import CredentialsRefused
+from fabio.adapters.topstepx.feed.watchdog import Verdict
 from fabio.adapters.topstepx.signalr.hub import SubscriptionRefused
 from fabio.adapters.topstepx.signalr.protocol import (
     Close,
@@ -18,7 +19,6 @@ from fabio.adapters.topstepx.signalr.protocol import (
     Invocation,
     invocation,
 )
-from fabio.adapters.topstepx.watchdog import Verdict
 from fabio.model.event import FeedLost, FeedRestored
 
 SATURDAY_NS = REGULAR_NS + 26 * 3600 * S

@@ -13,7 +13,7 @@ from rest_venue import Venue, connected, good, refusal
 from virtual_time import run_virtual
 
 from fabio.adapters.data.sessions import load_sessions
-from fabio.adapters.topstepx.past import Past, PastMarket, fetch_past, load_past, make_past, minute_bars
+from fabio.adapters.topstepx.feed.past import Past, PastMarket, fetch_past, load_past, make_past, minute_bars
 from fabio.adapters.topstepx.records import Bar
 from fabio.adapters.topstepx.stamps import stamp_ns, stamp_text
 from fabio.features.market import MarketFeatures

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fabio.adapters.data.instruments import load_instruments
 from fabio.adapters.topstepx.events import EventReader, Print, Prints
-from fabio.adapters.topstepx.print_checks import AHEAD_NS, OLD_NS, OVERLAP_NS
-from fabio.adapters.topstepx.prints import REMEMBERED, PrintTaker
+from fabio.adapters.topstepx.feed.print_checks import AHEAD_NS, OLD_NS, OVERLAP_NS
+from fabio.adapters.topstepx.feed.prints import REMEMBERED, PrintTaker
 from fabio.adapters.topstepx.signalr.protocol import Invocation, invocation
 from fabio.model.session import SessionTable
 from fabio.model.tick import BUY, SELL, Ticks

@@ -15,11 +15,11 @@ from virtual_time import run_virtual
 from fabio.adapters.data.sessions import load_sessions
 from fabio.adapters.topstepx.enums import BarUnit
 from fabio.adapters.topstepx.errors import NoAnswer, PermanentError, WireError
-from fabio.adapters.topstepx.probe import ON_ITS_WAY_NS, Probe
+from fabio.adapters.topstepx.feed.probe import ON_ITS_WAY_NS, Probe
+from fabio.adapters.topstepx.feed.watchdog import Alarm, Hours, Verdict, Watchdog
 from fabio.adapters.topstepx.records import Bar
-from fabio.adapters.topstepx.rest import BarsQuery
+from fabio.adapters.topstepx.rest.endpoints import BarsQuery
 from fabio.adapters.topstepx.stamps import stamp_text
-from fabio.adapters.topstepx.watchdog import Alarm, Hours, Verdict, Watchdog
 
 LOOK_S = 0.25
 CHICAGO = ZoneInfo("America/Chicago")

@@ -25,18 +25,18 @@ from fabio.adapters.gateway.plan import Switches
 from fabio.adapters.topstepx.enums import OrderStatus
 from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.events import EventReader, Prints, UserEvent
-from fabio.adapters.topstepx.lookup import TagFound, TagNotFound, find_order_by_tag
-from fabio.adapters.topstepx.outcomes import Accepted, Refused, Unknown
 from fabio.adapters.topstepx.records import Bracket, Order, PlaceOrder
-from fabio.adapters.topstepx.rest import Rest
-from fabio.adapters.topstepx.session import open_rest
+from fabio.adapters.topstepx.rest.endpoints import Rest
+from fabio.adapters.topstepx.rest.lookup import TagFound, TagNotFound, find_order_by_tag
+from fabio.adapters.topstepx.rest.outcomes import Accepted, Refused, Unknown
+from fabio.adapters.topstepx.rest.session import open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock
 from fabio.adapters.topstepx.signalr.hub import Hub, HubSettings, Outside
 from fabio.adapters.topstepx.signalr.inbox import Inbox
 from fabio.adapters.topstepx.signalr.notices import Connected, Lost, Notice
 from fabio.adapters.topstepx.signalr.session import Subscription
 from fabio.adapters.topstepx.signalr.timing import loop_clock
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock
 
 ENTRY = PlaceOrder(account_id=ACCOUNT, contract_id=NQ_ID, type=2, side=0, size=1, custom_tag="E1",
                    stop_loss_bracket=Bracket(ticks=-40, type=4), take_profit_bracket=Bracket(ticks=80, type=1))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.events import EventReader
-from fabio.adapters.topstepx.quote_merging import QuoteMerging
+from fabio.adapters.topstepx.feed.quote_merging import QuoteMerging
 from fabio.adapters.topstepx.signalr.inbox import Arrival, Inbox
 from fabio.adapters.topstepx.signalr.protocol import invocation
 

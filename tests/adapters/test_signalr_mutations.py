@@ -9,7 +9,7 @@ from hub_side import TRADES, Bench, Side, Venue
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.events import BadItem, EventReader, Prints
-from fabio.adapters.topstepx.quote_merging import QuoteMerging
+from fabio.adapters.topstepx.feed.quote_merging import QuoteMerging
 from fabio.adapters.topstepx.signalr.notices import Connected, RecordRefused
 from fabio.adapters.topstepx.signalr.protocol import (
     BadRecord,

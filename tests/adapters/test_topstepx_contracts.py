@@ -10,10 +10,10 @@ from hypothesis import strategies as some
 
 from fabio.adapters.data.contracts import MONTH_CODES
 from fabio.adapters.data.instruments import load_instruments
-from fabio.adapters.topstepx.accounts import pinned_account
 from fabio.adapters.topstepx.contracts import expiry_of, front_month, root_of, same_contract
 from fabio.adapters.topstepx.errors import AccountUnfit, ContractUnfit
 from fabio.adapters.topstepx.records import Account, Contract
+from fabio.adapters.topstepx.rest.accounts import pinned_account
 from fabio.model.errors import ConfigError
 
 INSTRUMENTS = load_instruments(Path(__file__).parents[2] / "config" / "instruments.toml")

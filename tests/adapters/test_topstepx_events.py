@@ -22,7 +22,7 @@ from fabio.adapters.topstepx.events import (
     UnknownEvent,
     UserEvent,
 )
-from fabio.adapters.topstepx.quote_merging import QuoteMerging
+from fabio.adapters.topstepx.feed.quote_merging import QuoteMerging
 from fabio.adapters.topstepx.records import Account, HalfTurn, Order, Position
 from fabio.adapters.topstepx.signalr.protocol import Invocation, invocation
 from fabio.model.tick import BUY, SELL, UNKNOWN_SIDE

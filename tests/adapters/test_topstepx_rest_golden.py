@@ -11,9 +11,9 @@ from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import OrderSide, OrderType
 from fabio.adapters.topstepx.errors import BadRequest
-from fabio.adapters.topstepx.outcomes import Accepted
 from fabio.adapters.topstepx.records import Bracket, ModifyOrder, PlaceOrder
-from fabio.adapters.topstepx.requests import LONGEST_TAG
+from fabio.adapters.topstepx.rest.outcomes import Accepted
+from fabio.adapters.topstepx.rest.requests import LONGEST_TAG
 
 CONTRACT = "CON.F.US.ENQ.Z26"
 BID, ASK = OrderSide.BID, OrderSide.ASK

@@ -11,9 +11,9 @@ from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import BarUnit
 from fabio.adapters.topstepx.errors import BadRequest, PermanentError, WireError
-from fabio.adapters.topstepx.history import Bars, retrieve_bars
 from fabio.adapters.topstepx.records import Bar
-from fabio.adapters.topstepx.rest import BarsQuery
+from fabio.adapters.topstepx.rest.endpoints import BarsQuery
+from fabio.adapters.topstepx.rest.history import Bars, retrieve_bars
 from fabio.adapters.topstepx.stamps import stamp_ns, stamp_text
 
 CONTRACT = "CON.F.US.ENQ.Z26"

@@ -11,14 +11,21 @@ from hypothesis import strategies as some
 from rest_venue import Answer, Venue, connected, good
 from virtual_time import START_S, run_virtual
 
-from fabio.adapters.topstepx.buckets import Limit
-from fabio.adapters.topstepx.calls import Patience
 from fabio.adapters.topstepx.enums import OrderSide, OrderStatus, OrderType
-from fabio.adapters.topstepx.lookup import TagAnswer, TagFound, TagNotFound, TagUnclear, find_order_by_tag, query_orders
-from fabio.adapters.topstepx.outcomes import Unknown
 from fabio.adapters.topstepx.records import PlaceOrder
-from fabio.adapters.topstepx.rest import OrderQuery, Rest
-from fabio.adapters.topstepx.session import Limits
+from fabio.adapters.topstepx.rest.buckets import Limit
+from fabio.adapters.topstepx.rest.calls import Patience
+from fabio.adapters.topstepx.rest.endpoints import OrderQuery, Rest
+from fabio.adapters.topstepx.rest.lookup import (
+    TagAnswer,
+    TagFound,
+    TagNotFound,
+    TagUnclear,
+    find_order_by_tag,
+    query_orders,
+)
+from fabio.adapters.topstepx.rest.outcomes import Unknown
+from fabio.adapters.topstepx.rest.session import Limits
 from fabio.adapters.topstepx.stamps import SECOND_NS, stamp_ns
 
 CONTRACT = "CON.F.US.ENQ.Z26"

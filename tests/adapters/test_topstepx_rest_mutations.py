@@ -13,8 +13,6 @@ from hypothesis import strategies as some
 from rest_venue import Answer, Venue, connected, good, refusal
 from virtual_time import START_S, run_virtual
 
-from fabio.adapters.topstepx.buckets import Limit
-from fabio.adapters.topstepx.calls import Patience
 from fabio.adapters.topstepx.enums import (
     CloseError,
     ModifyError,
@@ -23,9 +21,11 @@ from fabio.adapters.topstepx.enums import (
     PartialCloseError,
     PlaceError,
 )
-from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Outcome, Refused, Unknown, outcome_of
 from fabio.adapters.topstepx.records import ModifyOrder, PlaceOrder
-from fabio.adapters.topstepx.session import Limits
+from fabio.adapters.topstepx.rest.buckets import Limit
+from fabio.adapters.topstepx.rest.calls import Patience
+from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Outcome, Refused, Unknown, outcome_of
+from fabio.adapters.topstepx.rest.session import Limits
 
 CONTRACT = "CON.F.US.ENQ.Z26"
 PLACE = "/api/Order/place"

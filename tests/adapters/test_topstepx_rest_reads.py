@@ -11,16 +11,16 @@ from pydantic import SecretStr
 from rest_venue import WALL_S, Venue, connected, good, refusal
 from virtual_time import START_S, run_virtual
 
-from fabio.adapters.topstepx.buckets import Limit, Urgency
-from fabio.adapters.topstepx.calls import Patience
 from fabio.adapters.topstepx.enums import LIVE, OrderStatus
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.records import Account, Contract, HalfTurn, Order, Position
-from fabio.adapters.topstepx.rest import BarsQuery, OrderQuery, Rest
-from fabio.adapters.topstepx.session import Limits, open_rest
+from fabio.adapters.topstepx.rest.buckets import Limit, Urgency
+from fabio.adapters.topstepx.rest.calls import Patience
+from fabio.adapters.topstepx.rest.endpoints import BarsQuery, OrderQuery, Rest
+from fabio.adapters.topstepx.rest.session import Limits, open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock
 from fabio.adapters.topstepx.stamps import stamp_ns
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock
 from fabio.model.errors import ConfigError
 
 CONTRACT = "CON.F.US.ENQ.Z26"

@@ -16,15 +16,15 @@ import pytest
 from pydantic import SecretStr
 from rest_venue import KEY, jwt
 
-from fabio.adapters.topstepx.calls import Patience
 from fabio.adapters.topstepx.enums import OrderSide, OrderType
 from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Refused, Unknown
 from fabio.adapters.topstepx.records import PlaceOrder
-from fabio.adapters.topstepx.rest import Rest
-from fabio.adapters.topstepx.session import open_rest
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock
+from fabio.adapters.topstepx.rest.calls import Patience
+from fabio.adapters.topstepx.rest.endpoints import Rest
+from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Refused, Unknown
+from fabio.adapters.topstepx.rest.session import open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock
 
 ORDER = PlaceOrder(account_id=465, contract_id="CON.F.US.ENQ.Z26", type=OrderType.MARKET, side=OrderSide.BID, size=1)
 TOKEN = jwt(time.time() + 86_400)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fabio.adapters.topstepx.broker.tags import LONGEST_ENTRY_TAG, Tag, Tags
-from fabio.adapters.topstepx.requests import LONGEST_TAG
+from fabio.adapters.topstepx.rest.requests import LONGEST_TAG
 
 ids = st.from_regex(r"[A-Za-z0-9._:-]{1,40}", fullmatch=True).filter(
     lambda text: not re.fullmatch(r".*-(SL|TP|S\d*)", text)

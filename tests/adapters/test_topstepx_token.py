@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from rest_venue import KEY, WALL_S, Venue, connected, good, jwt, refusal
 from virtual_time import run_virtual
 
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.enums import LoginError
 from fabio.adapters.topstepx.errors import CredentialsRefused, NoAnswer, PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Refused
-from fabio.adapters.topstepx.tokens import LIFE_IF_UNREADABLE_S, token_life_s
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Refused
+from fabio.adapters.topstepx.rest.tokens import LIFE_IF_UNREADABLE_S, token_life_s
 from fabio.model.errors import ConfigError
 
 LOGIN, VALIDATE = "/api/Auth/loginKey", "/api/Auth/validate"

@@ -14,9 +14,9 @@ from fabio.adapters.gateway.faults.script import Script
 from fabio.adapters.gateway.front import Front
 from fabio.adapters.gateway.inprocess import Dial, Transport
 from fabio.adapters.gateway.plan import AccountPlan, GatewayPlan, Switches, exact_switches
-from fabio.adapters.topstepx.session import open_rest
-from fabio.adapters.topstepx.tokens import Credentials
-from fabio.adapters.topstepx.transport import Clock as RestClock
+from fabio.adapters.topstepx.rest.session import open_rest
+from fabio.adapters.topstepx.rest.tokens import Credentials
+from fabio.adapters.topstepx.rest.transport import Clock as RestClock
 from fabio.engine.seams import NamedStrategy
 from fabio.journal.inbox import Request
 from fabio.model.signal import Signal

@@ -13,12 +13,12 @@ from fabio.adapters.topstepx.broker.preflight import SWITCH, Finding
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.broker.traded import TradedContract
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.enums import BarUnit, OrderSide, OrderType
-from fabio.adapters.topstepx.lookup import TagFound, TagNotFound, find_order_by_tag
-from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Refused
 from fabio.adapters.topstepx.records import Bracket, Order, PlaceOrder
-from fabio.adapters.topstepx.rest import BarsQuery, Rest
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.endpoints import BarsQuery, Rest
+from fabio.adapters.topstepx.rest.lookup import TagFound, TagNotFound, find_order_by_tag
+from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Refused
 from fabio.adapters.topstepx.signalr.timing import Clock
 
 AWAY = Decimal("0.02")

@@ -14,12 +14,12 @@ from fabio.adapters.topstepx.broker.known import Known
 from fabio.adapters.topstepx.broker.positions import Positions
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
 from fabio.adapters.topstepx.broker.traded import TradedContract
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.enums import LIVE, OrderStatus
-from fabio.adapters.topstepx.lookup import query_orders
-from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Outcome, Unknown
 from fabio.adapters.topstepx.records import Order
-from fabio.adapters.topstepx.rest import OrderQuery
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.endpoints import OrderQuery
+from fabio.adapters.topstepx.rest.lookup import query_orders
+from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Outcome, Unknown
 from fabio.model.command import ClosePosition
 
 CANCELS_S = 1.0

@@ -6,9 +6,9 @@ from typing import Any
 from fabio.adapters.topstepx.broker.known import Known
 from fabio.adapters.topstepx.broker.life import Life
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
-from fabio.adapters.topstepx.buckets import Urgency
-from fabio.adapters.topstepx.outcomes import Accepted, NotSent, Outcome, Refused
 from fabio.adapters.topstepx.records import Order
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Outcome, Refused
 from fabio.model.event import CommandFailed
 from fabio.model.venue import NO_MARKET
 

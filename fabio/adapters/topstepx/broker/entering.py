@@ -19,8 +19,8 @@ from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
 from fabio.adapters.topstepx.broker.tags import Tag
 from fabio.adapters.topstepx.broker.translate import place_entry
 from fabio.adapters.topstepx.enums import OrderStatus
-from fabio.adapters.topstepx.outcomes import Accepted, Outcome, Refused, Unknown
 from fabio.adapters.topstepx.records import Order, PlaceOrder
+from fabio.adapters.topstepx.rest.outcomes import Accepted, Outcome, Refused, Unknown
 from fabio.model.command import CancelOrder, CancelVenueOrder, SubmitOrder
 from fabio.model.event import OrderUnknown
 

@@ -12,9 +12,9 @@ from fabio.adapters.topstepx.broker.book import Book
 from fabio.adapters.topstepx.broker.errands import Errands
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
 from fabio.adapters.topstepx.broker.translate import cost, fill_of
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.errors import WireError
 from fabio.adapters.topstepx.records import HalfTurn, Order
+from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.model.event import OrderFilled
 
 REMEMBERED = 20_000

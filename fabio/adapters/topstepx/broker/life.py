@@ -18,7 +18,7 @@ import msgspec
 
 from fabio.adapters.backoff import Backoff
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
-from fabio.adapters.topstepx.buckets import Urgency
+from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.adapters.topstepx.signalr.notices import AttemptFailed, Connected, Lost, Notice, RecordRefused
 from fabio.model.event import VenueLost, VenueRestored
 

@@ -12,10 +12,10 @@ from fabio.adapters.topstepx.broker.book import Book
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.broker.translate import fill_of, venue_order
-from fabio.adapters.topstepx.buckets import Urgency
-from fabio.adapters.topstepx.lookup import query_orders
 from fabio.adapters.topstepx.records import HalfTurn, Order
-from fabio.adapters.topstepx.rest import OrderQuery
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.endpoints import OrderQuery
+from fabio.adapters.topstepx.rest.lookup import query_orders
 from fabio.model.command import LookUpOrder
 from fabio.model.event import CommandFailed, OrderLookedUp
 from fabio.model.order import Fill

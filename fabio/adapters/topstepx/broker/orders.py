@@ -20,9 +20,9 @@ from fabio.adapters.topstepx.broker.executions import Executions
 from fabio.adapters.topstepx.broker.protection import Guardian
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
 from fabio.adapters.topstepx.broker.translate import optional_ns
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.enums import OrderStatus
 from fabio.adapters.topstepx.records import Order
+from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.model.event import OrderAccepted, OrderCancelled, OrderExpired, OrderRejected
 
 REMEMBERED = 10_000

@@ -13,12 +13,12 @@ from fabio.adapters.topstepx.broker.known import Known
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
 from fabio.adapters.topstepx.broker.rolls import Rolls
 from fabio.adapters.topstepx.broker.translate import fill_of, optional_ns, venue_order, venue_position
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.enums import LIVE
 from fabio.adapters.topstepx.errors import WireError
-from fabio.adapters.topstepx.lookup import query_orders
 from fabio.adapters.topstepx.records import Account, HalfTurn, Order, Position
-from fabio.adapters.topstepx.rest import OrderQuery
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.endpoints import OrderQuery
+from fabio.adapters.topstepx.rest.lookup import query_orders
 from fabio.model.order import Fill
 from fabio.model.venue import NO_MARKET, VenueOrder, VenuePicture, VenuePosition
 

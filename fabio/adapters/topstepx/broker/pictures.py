@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fabio.adapters.topstepx.broker.life import Life
 from fabio.adapters.topstepx.broker.picture import Camera
 from fabio.adapters.topstepx.broker.reach import Reach
-from fabio.adapters.topstepx.buckets import Urgency
+from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.model.event import CommandFailed, VenueSeen
 from fabio.model.venue import NO_MARKET
 

@@ -3,9 +3,9 @@
 from fabio.adapters.topstepx.broker.reach import Reach
 from fabio.adapters.topstepx.broker.traded import TradedContract
 from fabio.adapters.topstepx.broker.translate import venue_position
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.contracts import same_contract
 from fabio.adapters.topstepx.records import Position
+from fabio.adapters.topstepx.rest.buckets import Urgency
 
 
 class Positions:

@@ -5,13 +5,13 @@ from typing import Literal
 
 import msgspec
 
-from fabio.adapters.topstepx.accounts import pinned_account
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS
 from fabio.adapters.topstepx.broker.translate import optional_ns
 from fabio.adapters.topstepx.errors import AccountUnfit, ContractUnfit, CredentialsRefused, TemporaryError, WireError
-from fabio.adapters.topstepx.lookup import query_orders
 from fabio.adapters.topstepx.records import Account
-from fabio.adapters.topstepx.rest import OrderQuery, Rest
+from fabio.adapters.topstepx.rest.accounts import pinned_account
+from fabio.adapters.topstepx.rest.endpoints import OrderQuery, Rest
+from fabio.adapters.topstepx.rest.lookup import query_orders
 from fabio.adapters.topstepx.roll import Roll, decide_roll
 from fabio.adapters.topstepx.stamps import stamp_text
 from fabio.model.instrument import Instrument

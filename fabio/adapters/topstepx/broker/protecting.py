@@ -8,10 +8,10 @@ from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
 from fabio.adapters.topstepx.broker.tags import Tag
 from fabio.adapters.topstepx.broker.traded import TradedContract
 from fabio.adapters.topstepx.broker.translate import place_stop
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.enums import OrderSide, OrderStatus
-from fabio.adapters.topstepx.outcomes import Accepted, Outcome, Refused, Unknown
 from fabio.adapters.topstepx.records import ModifyOrder, Order, PlaceOrder
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.outcomes import Accepted, Outcome, Refused, Unknown
 from fabio.model.command import MoveStop, PlaceStop
 
 

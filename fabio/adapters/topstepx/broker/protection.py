@@ -14,10 +14,10 @@ import msgspec
 from fabio.adapters.topstepx.broker.book import Book, filled, is_live
 from fabio.adapters.topstepx.broker.errands import Errands
 from fabio.adapters.topstepx.broker.reach import READ_ERRORS, Reach
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.contracts import same_contract
 from fabio.adapters.topstepx.enums import OrderStatus
 from fabio.adapters.topstepx.records import Order
+from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.model.event import BracketLost, BracketWorking
 
 REMEMBERED = 10_000

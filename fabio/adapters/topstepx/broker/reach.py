@@ -7,8 +7,8 @@ import msgspec
 
 from fabio.adapters.topstepx.broker.traded import TradedContracts
 from fabio.adapters.topstepx.errors import BadRequest, CredentialsRefused, PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.outcomes import NotSent, Outcome
-from fabio.adapters.topstepx.rest import Rest
+from fabio.adapters.topstepx.rest.endpoints import Rest
+from fabio.adapters.topstepx.rest.outcomes import NotSent, Outcome
 from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.model.event import JournaledEvent
 

@@ -17,7 +17,7 @@ import re
 
 import msgspec
 
-from fabio.adapters.topstepx.requests import LONGEST_TAG
+from fabio.adapters.topstepx.rest.requests import LONGEST_TAG
 from fabio.model.order import Leg
 
 LONGEST_WORLD = 12

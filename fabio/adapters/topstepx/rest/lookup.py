@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.contracts import same_contract
 from fabio.adapters.topstepx.enums import LIVE, OrderStatus
 from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.records import Order
-from fabio.adapters.topstepx.rest import OrderQuery, Rest
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.endpoints import OrderQuery, Rest
 
 MOST_PAGES = 200
 EARLIER_NS = 120_000_000_000

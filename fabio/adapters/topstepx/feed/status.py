@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fabio.adapters.topstepx.quotes import Quote
+from fabio.adapters.topstepx.feed.quotes import Quote
 
 
 class MarketStatus(msgspec.Struct, frozen=True, kw_only=True):

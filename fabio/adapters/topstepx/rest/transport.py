@@ -15,10 +15,10 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from fabio.adapters.topstepx.buckets import Gate, Urgency
 from fabio.adapters.topstepx.errors import NeverLeft, NoAnswer, TemporaryError
-from fabio.adapters.topstepx.skew import Skew, http_date_s
-from fabio.adapters.topstepx.wire import clean_text
+from fabio.adapters.topstepx.rest.buckets import Gate, Urgency
+from fabio.adapters.topstepx.rest.skew import Skew, http_date_s
+from fabio.adapters.topstepx.rest.wire import clean_text
 
 RETRIEVE_BARS = "/api/History/retrieveBars"
 LARGEST_ANSWER = 32 * 1024 * 1024

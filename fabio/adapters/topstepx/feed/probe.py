@@ -5,10 +5,10 @@ from typing import Protocol
 
 from fabio.adapters.topstepx.enums import BarUnit
 from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError, WireError
+from fabio.adapters.topstepx.feed.watchdog import Verdict
 from fabio.adapters.topstepx.records import Bar
-from fabio.adapters.topstepx.rest import BarsQuery, bar_start_ns
+from fabio.adapters.topstepx.rest.endpoints import BarsQuery, bar_start_ns
 from fabio.adapters.topstepx.signalr.timing import AtMost, TookTooLong
-from fabio.adapters.topstepx.watchdog import Verdict
 
 NS = 1_000_000_000
 ANSWER_S = 4.0

@@ -22,20 +22,20 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from fabio.adapters.topstepx.events import EventReader, LoggedOut, Prints, QuoteChange
-from fabio.adapters.topstepx.feed_items import FeedItem, FeedItems
-from fabio.adapters.topstepx.feed_status import FeedStatus, MarketStatus
-from fabio.adapters.topstepx.lane import FeedMarket, Lane, lanes_by_contract, subscriptions_of
-from fabio.adapters.topstepx.print_checks import NS
-from fabio.adapters.topstepx.prints import PrintTaker
-from fabio.adapters.topstepx.probe import Probe
-from fabio.adapters.topstepx.quote_merging import QuoteMerging
-from fabio.adapters.topstepx.quotes import Quote
+from fabio.adapters.topstepx.feed.items import FeedItem, FeedItems
+from fabio.adapters.topstepx.feed.lane import FeedMarket, Lane, lanes_by_contract, subscriptions_of
+from fabio.adapters.topstepx.feed.print_checks import NS
+from fabio.adapters.topstepx.feed.prints import PrintTaker
+from fabio.adapters.topstepx.feed.probe import Probe
+from fabio.adapters.topstepx.feed.quote_merging import QuoteMerging
+from fabio.adapters.topstepx.feed.quotes import Quote
+from fabio.adapters.topstepx.feed.status import FeedStatus, MarketStatus
+from fabio.adapters.topstepx.feed.vigil import LOOK_S, Inquiry, Vigil
+from fabio.adapters.topstepx.feed.watchdog import Hours
 from fabio.adapters.topstepx.signalr.hub import Hub, HubSettings, Outside, SubscriptionRefused
 from fabio.adapters.topstepx.signalr.inbox import Arrival, Inbox
 from fabio.adapters.topstepx.signalr.notices import Connected, Lost, Notice
 from fabio.adapters.topstepx.signalr.protocol import Invocation
-from fabio.adapters.topstepx.vigil import LOOK_S, Inquiry, Vigil
-from fabio.adapters.topstepx.watchdog import Hours
 
 CAPACITY = 16_384
 """Messages that may wait: over a second of the busiest market, about 15 MB."""

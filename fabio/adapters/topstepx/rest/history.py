@@ -3,7 +3,7 @@
 import msgspec
 
 from fabio.adapters.topstepx.records import Bar
-from fabio.adapters.topstepx.rest import BarsQuery, Rest, bar_start_ns
+from fabio.adapters.topstepx.rest.endpoints import BarsQuery, Rest, bar_start_ns
 
 MOST_PAGES = 20
 

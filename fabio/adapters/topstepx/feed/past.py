@@ -17,9 +17,9 @@ import numpy as np
 
 from fabio.adapters.topstepx.enums import BarUnit
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.history import retrieve_bars
 from fabio.adapters.topstepx.records import Bar
-from fabio.adapters.topstepx.rest import BarsQuery, Rest, bar_start_ns
+from fabio.adapters.topstepx.rest.endpoints import BarsQuery, Rest, bar_start_ns
+from fabio.adapters.topstepx.rest.history import retrieve_bars
 from fabio.features.from_bars import MinuteBars, history_behind, prints_of
 from fabio.features.layout import HISTORY_SESSIONS, MINUTE_NS, SESSION_MINUTES
 from fabio.features.remembered import History, Remembered, lacking

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fabio.adapters.topstepx.quotes import QuoteTaker
+from fabio.adapters.topstepx.feed.quotes import QuoteTaker
+from fabio.adapters.topstepx.feed.watchdog import Hours, Verdict, Watchdog
 from fabio.adapters.topstepx.signalr.session import Subscription
-from fabio.adapters.topstepx.watchdog import Hours, Verdict, Watchdog
 from fabio.model.event import FeedLost, FeedRestored
 from fabio.model.instrument import Instrument
 from fabio.model.session import NO_TIME, SessionTable

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabio.adapters.topstepx.events import Print
-from fabio.adapters.topstepx.print_checks import NS, PrintChecks
+from fabio.adapters.topstepx.feed.print_checks import NS, PrintChecks
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
 from fabio.model.tick import Ticks

@@ -8,8 +8,6 @@ whatever order the wire has. What takes several calls stands beside: `history` (
 import httpx
 import msgspec
 
-from fabio.adapters.topstepx.buckets import Urgency
-from fabio.adapters.topstepx.calls import Calls
 from fabio.adapters.topstepx.enums import (
     BarsError,
     BarUnit,
@@ -21,7 +19,6 @@ from fabio.adapters.topstepx.enums import (
     SearchError,
 )
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.outcomes import Outcome
 from fabio.adapters.topstepx.records import (
     Account,
     Bar,
@@ -32,11 +29,14 @@ from fabio.adapters.topstepx.records import (
     PlaceOrder,
     Position,
 )
-from fabio.adapters.topstepx.requests import check_modify, check_place, long_id, order_number, whole_number
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.calls import Calls
+from fabio.adapters.topstepx.rest.outcomes import Outcome
+from fabio.adapters.topstepx.rest.requests import check_modify, check_place, long_id, order_number, whole_number
+from fabio.adapters.topstepx.rest.tokens import Tokens
+from fabio.adapters.topstepx.rest.transport import RETRIEVE_BARS, Call, Reply, Transport
+from fabio.adapters.topstepx.rest.wire import Envelope, Record, read_record, read_rows
 from fabio.adapters.topstepx.stamps import BadStamp, stamp_ns, stamp_text
-from fabio.adapters.topstepx.tokens import Tokens
-from fabio.adapters.topstepx.transport import RETRIEVE_BARS, Call, Reply, Transport
-from fabio.adapters.topstepx.wire import Envelope, Record, read_record, read_rows
 
 PAGE_ROWS = 100
 """Rows of a page of `/api/Order/v2/query`, whatever is asked for."""

@@ -17,7 +17,6 @@ import msgspec
 from pydantic import SecretStr
 
 from fabio.adapters.backoff import Backoff
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.errors import (
     CredentialsRefused,
     NeverLeft,
@@ -26,10 +25,11 @@ from fabio.adapters.topstepx.errors import (
     TemporaryError,
     WireError,
 )
-from fabio.adapters.topstepx.outcomes import Codes, NotSent, Outcome, Unknown, outcome_of
-from fabio.adapters.topstepx.tokens import Tokens
-from fabio.adapters.topstepx.transport import Call, Reply, Transport
-from fabio.adapters.topstepx.wire import Envelope, clean_text, code_name, encode, read_envelope, read_problem
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.outcomes import Codes, NotSent, Outcome, Unknown, outcome_of
+from fabio.adapters.topstepx.rest.tokens import Tokens
+from fabio.adapters.topstepx.rest.transport import Call, Reply, Transport
+from fabio.adapters.topstepx.rest.wire import Envelope, clean_text, code_name, encode, read_envelope, read_problem
 
 _PASSING = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS})
 Answer = TypeVar("Answer")

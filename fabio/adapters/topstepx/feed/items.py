@@ -6,8 +6,8 @@ the first tick after a gap: so a gap is marked before the statistics pass it.
 
 from collections.abc import Callable, Sequence
 
-from fabio.adapters.topstepx.lane import Lane
-from fabio.adapters.topstepx.prints import PrintTaker
+from fabio.adapters.topstepx.feed.lane import Lane
+from fabio.adapters.topstepx.feed.prints import PrintTaker
 from fabio.model.event import FeedLost, FeedRestored
 from fabio.model.tick import Ticks
 

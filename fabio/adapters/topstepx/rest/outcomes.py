@@ -24,7 +24,7 @@ import msgspec
 
 from fabio.adapters.topstepx.enums import CloseError, ModifyError, PartialCloseError, PlaceError
 from fabio.adapters.topstepx.errors import WireError
-from fabio.adapters.topstepx.wire import Envelope, clean_text, code_name, read_envelope, read_problem
+from fabio.adapters.topstepx.rest.wire import Envelope, clean_text, code_name, read_envelope, read_problem
 
 Codes = type[PlaceError] | type[ModifyError] | type[CloseError] | type[PartialCloseError]
 

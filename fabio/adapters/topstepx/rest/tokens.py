@@ -14,7 +14,6 @@ from collections.abc import Callable
 import msgspec
 from pydantic import SecretStr
 
-from fabio.adapters.topstepx.buckets import Urgency
 from fabio.adapters.topstepx.enums import LoginError
 from fabio.adapters.topstepx.errors import (
     CredentialsRefused,
@@ -23,9 +22,10 @@ from fabio.adapters.topstepx.errors import (
     WireError,
     login_refusal,
 )
-from fabio.adapters.topstepx.skew import http_date_s
-from fabio.adapters.topstepx.transport import Call, Reply, Transport
-from fabio.adapters.topstepx.wire import Envelope, clean_text, decode, encode, read_envelope
+from fabio.adapters.topstepx.rest.buckets import Urgency
+from fabio.adapters.topstepx.rest.skew import http_date_s
+from fabio.adapters.topstepx.rest.transport import Call, Reply, Transport
+from fabio.adapters.topstepx.rest.wire import Envelope, clean_text, decode, encode, read_envelope
 
 RENEW_AT_AGE_S = 20 * 3600.0
 RENEW_BEFORE_END_S = 300.0

@@ -8,14 +8,14 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from fabio.adapters.topstepx.feed_items import FeedItems
-from fabio.adapters.topstepx.lane import Lane
-from fabio.adapters.topstepx.print_checks import NS
-from fabio.adapters.topstepx.prints import PrintTaker
-from fabio.adapters.topstepx.probe import Probe
+from fabio.adapters.topstepx.feed.items import FeedItems
+from fabio.adapters.topstepx.feed.lane import Lane
+from fabio.adapters.topstepx.feed.print_checks import NS
+from fabio.adapters.topstepx.feed.prints import PrintTaker
+from fabio.adapters.topstepx.feed.probe import Probe
+from fabio.adapters.topstepx.feed.watchdog import Hours, Verdict
 from fabio.adapters.topstepx.signalr.hub import Hub
 from fabio.adapters.topstepx.signalr.timing import Clock
-from fabio.adapters.topstepx.watchdog import Hours, Verdict
 
 LOOK_S = 0.25
 STALL_S = 1.0

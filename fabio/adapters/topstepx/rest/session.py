@@ -7,11 +7,11 @@ import httpx
 import msgspec
 
 from fabio.adapters.backoff import Backoff
-from fabio.adapters.topstepx.buckets import GENERAL_LIMIT, HISTORY_LIMIT, Gate, Limit
-from fabio.adapters.topstepx.calls import Calls, Patience
-from fabio.adapters.topstepx.rest import Rest
-from fabio.adapters.topstepx.tokens import Credentials, Tokens
-from fabio.adapters.topstepx.transport import CONNECTIONS, Clock, Transport
+from fabio.adapters.topstepx.rest.buckets import GENERAL_LIMIT, HISTORY_LIMIT, Gate, Limit
+from fabio.adapters.topstepx.rest.calls import Calls, Patience
+from fabio.adapters.topstepx.rest.endpoints import Rest
+from fabio.adapters.topstepx.rest.tokens import Credentials, Tokens
+from fabio.adapters.topstepx.rest.transport import CONNECTIONS, Clock, Transport
 from fabio.model.errors import ConfigError
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

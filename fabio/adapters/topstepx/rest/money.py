@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import msgspec
 
-from fabio.adapters.topstepx.accounts import pinned_account
 from fabio.adapters.topstepx.records import HalfTurn
-from fabio.adapters.topstepx.rest import Rest
+from fabio.adapters.topstepx.rest.accounts import pinned_account
+from fabio.adapters.topstepx.rest.endpoints import Rest
 
 
 class DayMoney(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""The market feed: prints to ticks, silence to events, and the history on start."""

@@ -1,0 +1,1 @@
+"""The venue over REST: calls, tokens, rates, and what became of a mutation."""
