@@ -1,6 +1,6 @@
 """The whole agent at a gateway with three faults at once: what must hold, holds by the gateway's own books.
 
-`pytest -m slow tests/runtime/test_live_chaos.py` runs many seeds; a failing one is repeated by its number.
+`pytest -m slow tests/runtime/test_agent_chaos.py` runs many seeds; a failing one is repeated by its number.
 """
 
 import asyncio
