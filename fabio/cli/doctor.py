@@ -8,13 +8,19 @@ from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
 
 LiveOption = Annotated[bool, typer.Option("--live", help="Ask TopstepX too: account, contract, brackets, clock.")]
 
+ProbeOption = Annotated[
+    bool, typer.Option("--probe-brackets", help="With --live: learn the account's bracket mode by one limit order far "
+                       "from the market, cancelled at once.")
+]
+
 
 def doctor(
-    logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, live: LiveOption = False, json: JsonOption = False,
+    logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, live: LiveOption = False,
+    probe_brackets: ProbeOption = False, json: JsonOption = False,
 ) -> None:
     """Look at everything a run needs; exit code 1 if something has to be mended.
 
-    Keys are only looked for, never shown. Nothing is ordered.
+    Keys are only looked for, never shown. Nothing is ordered, but with --probe-brackets.
     """
     from itertools import chain
 
@@ -27,7 +33,7 @@ def doctor(
 
     failed = 0
     checks = []
-    for each in chain(examine(config, logs), examine_live(config) if live else ()):
+    for each in chain(examine(config, logs), examine_live(config, probe_brackets) if live or probe_brackets else ()):
         checks.append(msgspec.to_builtins(each))
         failed += not each.ok
         if not json:

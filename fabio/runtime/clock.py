@@ -45,12 +45,17 @@ class Clock:
         if not rate > 0:
             raise ValueError(f"the rate is {rate}; it must be above 0")
         self._monotonic_ns = monotonic_ns
+        self._is_the_systems = start is None
         self._start = Moment.now() if start is None else start
         self.rate = rate
 
     def now_ns(self) -> int:
         """Give the time, UTC; never falls."""
         return self._start.now_ns + self._passed_ns()
+
+    def wall_s(self) -> float:
+        """Give seconds since 1970 by the wall: it goes on while this machine sleeps, the monotonic one need not."""
+        return time.time() if self._is_the_systems else self.now_ns() / 1e9
 
     def monotonic(self) -> float:
         """Give seconds of this clock since some moment."""

@@ -5,13 +5,19 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
-from fabio.adapters.topstepx.contracts import gateway_root
-from fabio.adapters.topstepx.enums import OrderStatus
+from fabio.adapters.topstepx.broker.bracket_probe import Probe, probe_brackets
+from fabio.adapters.topstepx.broker.preflight import (
+    Finding,
+    look_at_account,
+    look_at_brackets,
+    look_at_clock,
+    look_at_contract,
+    look_at_credentials,
+)
+from fabio.adapters.topstepx.broker.traded import TradedContract
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.records import Account
-from fabio.adapters.topstepx.rest.accounts import pinned_account
-from fabio.adapters.topstepx.rest.endpoints import Rest
-from fabio.adapters.topstepx.roll import decide_roll
+from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
 from fabio.model.errors import ConfigError
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable, date_text
@@ -19,12 +25,11 @@ from fabio.runtime.arming import against_account
 from fabio.runtime.clock import Clock
 from fabio.runtime.doctor import Check
 from fabio.runtime.live_start import table_at
-from fabio.runtime.venue import Doors, doors_of, look_at_clock
+from fabio.runtime.venue import Doors, doors_of
+from fabio.runtime.venue import look_at_clock as look_at_venues_clock
 from fabio.runtime.wiring import instrument_of
 from fabio.settings.load import Settings, load
 
-SKEW_WARN_S, SKEW_LIMIT_S = 2.0, 10.0
-HINT_DAYS = 30
 NS = 1_000_000_000
 _TROUBLE = (ConfigError, TemporaryError, WireError, PermanentError)
 RULES = (
@@ -33,8 +38,14 @@ RULES = (
 )
 
 
-def examine_live(config: Path | None) -> Iterator[Check]:
-    """Ask the venue, cheapest first; what needs an earlier answer is left out where there is none."""
+def examine_live(config: Path | None, probe: bool = False) -> Iterator[Check]:
+    """Ask the venue, cheapest first; what needs an earlier answer is left out where there is none.
+
+    Parameters
+    ----------
+    probe
+        Learn the bracket mode by an order far from the market, which is cancelled at once.
+    """
     try:
         settings = load(config=config)
         doors = doors_of(settings)
@@ -42,84 +53,46 @@ def examine_live(config: Path | None) -> Iterator[Check]:
         yield Check("credentials", False, str(error), "set both in the environment or in .env")
         return
     instrument = instrument_of(settings, settings.agent.symbol)
-    yield from asyncio.run(_ask(settings, instrument, doors))
+    yield from asyncio.run(_ask(settings, instrument, doors, probe))
     yield Check("rules", True, RULES)
 
 
-async def _ask(settings: Settings, instrument: Instrument, doors: Doors) -> list[Check]:
-    found: list[Check] = []
+async def _ask(settings: Settings, instrument: Instrument, doors: Doors, probe: bool) -> list[Check]:
     try:
-        clock = await look_at_clock(doors, settings.topstepx.api_url)
+        clock = await look_at_venues_clock(doors, settings.topstepx.api_url)
     except _TROUBLE as error:
         return [Check("venue", False, f"{settings.topstepx.api_url} cannot be asked: {error}",
                       "look at your network, and at the venue's status page")]
     rest = doors.open_rest(clock)
     try:
-        account = await _account(settings, rest, found)
-        if account is not None:
-            table = table_at(settings, instrument, clock.now_ns())
-            found.append(await _contract(settings, instrument, rest, table, clock))
-            found.append(await _brackets(rest, account, clock))
-            found.append(_skew(rest))
-            found.append(_calendar(table, clock))
-            found.append(_limits(settings, table, clock, account))
+        found = [_check(await look_at_credentials(rest))]
+        if not found[0].ok:
+            return found
+        finding, account = await look_at_account(rest, settings.topstepx.account_id)
+        found.append(_check(finding))
+        if account is None:
+            return found
+        table = table_at(settings, instrument, clock.now_ns())
+        date = dt.date.fromisoformat(table.session(table.index_at(clock.now_ns())).date)
+        finding, roll = await look_at_contract(rest, instrument, date, settings.topstepx.live_data)
+        found.append(_check(finding))
+        if probe and roll is not None:
+            traded = TradedContract(market=0, contract_id=roll.contract_id, instrument=instrument)
+            hub_clock = HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns)
+            finding = await probe_brackets(Probe(
+                rest=rest, account_id=account.id, traded=traded, world=f"probe{clock.now_ns() // NS % 10**6}",
+                clock=hub_clock, live_data=settings.topstepx.live_data))
+        else:
+            finding = await look_at_brackets(rest, account.id, clock.now_ns(), "fabio doctor --live --probe-brackets")
+        found += [_check(finding), _check(await look_at_clock(rest)), _calendar(table, clock),
+                  _limits(settings, table, clock, account)]
+        return found
     finally:
         await rest.aclose()
-    return found
 
 
-async def _account(settings: Settings, rest: Rest, found: list[Check]) -> Account | None:
-    try:
-        accounts = await rest.accounts()
-    except _TROUBLE as error:
-        found.append(Check("credentials", False, str(error), "mend what it says, then ask again"))
-        return None
-    found.append(Check("credentials", True, f"{settings.topstepx.api_url} lets user {settings.topstepx.username} in"))
-    try:
-        account = pinned_account(accounts, settings.topstepx.account_id)
-    except ConfigError as error:
-        found.append(Check("account", False, str(error), "set TOPSTEP_ACCOUNT_ID"))
-        return None
-    words = f"{account.name} ({account.id}), balance {account.balance:,.2f} USD"
-    found.append(Check("account", account.can_trade, words + ("" if account.can_trade else ", locked"),
-                       "" if account.can_trade else "look on the platform why it is locked"))
-    return account
-
-
-async def _contract(
-    settings: Settings, instrument: Instrument, rest: Rest, table: SessionTable, clock: Clock,
-) -> Check:
-    try:
-        date = dt.date.fromisoformat(table.session(table.index_at(clock.now_ns())).date)
-        listed = await rest.search_contracts(gateway_root(instrument), settings.topstepx.live_data)
-        roll = decide_roll(listed, instrument, date)
-    except _TROUBLE as error:
-        return Check("contract", False, str(error), "see above; topstepx.live_data picks the subscription")
-    return Check("contract", True, f"{roll.contract_id} is active, its tick is that of config/instruments.toml")
-
-
-async def _brackets(rest: Rest, account: Account, clock: Clock) -> Check:
-    """Tell the bracket mode from the account's own orders: no endpoint has it."""
-    cure = "platform, Settings, Risk: choose Auto OCO Brackets; the first order tells for certain"
-    try:
-        orders = await rest.orders_since(account.id, clock.now_ns() - HINT_DAYS * 86_400 * NS)
-    except _TROUBLE as error:
-        return Check("brackets", False, f"no orders to tell it by: {error}", cure)
-    children = [order for order in orders if order.parent_order_id is not None and order.status != OrderStatus.REJECTED]
-    if children:
-        return Check("brackets", True, f"Auto OCO Brackets: an order of the last {HINT_DAYS} days has a bracket")
-    return Check("brackets", True, f"not known: no order of the last {HINT_DAYS} days had a bracket, and the venue "
-                 "tells the mode nowhere else", cure)
-
-
-def _skew(rest: Rest) -> Check:
-    skew_s = rest.skew.get()
-    if skew_s is None:
-        return Check("venue clock", False, "its answers carry no date", "ask again")
-    words = f"{skew_s:+.1f} s from ours"
-    if abs(skew_s) > SKEW_LIMIT_S:
-        return Check("venue clock", False, f"{words}: entries would wait", "set the clock, best by NTP")
-    return Check("venue clock", True, words, "set the clock, best by NTP" if abs(skew_s) > SKEW_WARN_S else "")
+def _check(finding: Finding) -> Check:
+    return Check(finding.name, finding.mark != "bad", finding.found, finding.cure)
 
 
 def _calendar(table: SessionTable, clock: Clock) -> Check:

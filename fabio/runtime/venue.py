@@ -88,7 +88,7 @@ def doors_of(settings: Settings) -> Doors:
     credentials = Credentials(username, SecretStr(key))
 
     def rest(clock: Clock) -> Rest:
-        clocks = RestClock(monotonic_s=clock.monotonic, wall_s=lambda: clock.now_ns() / NS)
+        clocks = RestClock(monotonic_s=clock.monotonic, wall_s=clock.wall_s)
         return open_rest(settings.topstepx.api_url, credentials, clocks, random.random)
 
     return Doors(rest, dial)
@@ -189,7 +189,7 @@ class Venue:
         traded = TradedContracts([TradedContract(market=0, contract_id=sight.contract.id, instrument=instrument)])
         self.broker = Broker(
             Reach(rest=self.rest, account_id=sight.account.id, traded=traded, clock=hub_clock,
-                  wall_s=lambda: clock.now_ns() / NS, emit=emit, note=logger.info, counts=self.counts),
+                  wall_s=clock.wall_s, emit=emit, note=logger.info, counts=self.counts),
             BrokerSettings(world=world, times=LifeTimes(slept_s=10.0 * max(clock.rate, 1.0),
                                                         stepped_s=5.0 * max(clock.rate, 1.0))),
             since_ns, random.random,

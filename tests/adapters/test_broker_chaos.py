@@ -9,7 +9,8 @@ import asyncio
 from collections import Counter
 
 import pytest
-from broker_venue import FakeVenue, entry, running
+from broker_venue import FakeVenue
+from broker_world import entry, running
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.broker.tags import Tags

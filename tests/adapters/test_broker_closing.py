@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from broker_venue import CONTRACT, OPEN, FakeVenue, entry, running
+from broker_venue import CONTRACT, OPEN, FakeVenue
+from broker_world import entry, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import run_virtual

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from broker_venue import CANCELLED, CHILD_AFTER_S, FakeVenue, entry, running
+from broker_venue import CANCELLED, CHILD_AFTER_S, FakeVenue
+from broker_world import entry, running
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import OrderStatus

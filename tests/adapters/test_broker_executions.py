@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from broker_venue import CONTRACT, FakeVenue, running
+from broker_venue import CONTRACT, FakeVenue
+from broker_world import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import run_virtual
@@ -79,6 +80,24 @@ def test_an_execution_of_an_order_nobody_told_of_is_resolved_by_id():
     run_virtual(story())
 
 
+def test_h05_an_execution_that_waits_is_told_once_though_its_order_becomes_known_in_silence():
+    async def story():
+        venue = FakeVenue()
+        async with running(venue) as world:
+            venue.hub_loses = lambda target, data: target == "GatewayUserOrder"
+            late = venue.new_order(contract_id=CONTRACT, status=1, type=2, side=1, size=1)
+            trade = venue.fill(late.id, 1)
+            await asyncio.sleep(0.05)
+            world.submit(commands.LookUpOrder(order_id="O261120-9", market=0))  # lists the order, by the way
+            await asyncio.sleep(0.1)
+            venue.tell("GatewayUserTrade", trade)
+            await asyncio.sleep(0.02)
+            assert len(fills(world)) == 1
+            await asyncio.sleep(5)
+            assert len(fills(world)) == 1
+    run_virtual(story())
+
+
 def test_a_child_without_a_tag_is_resolved_by_its_parent():
     async def story():
         venue = FakeVenue()
@@ -121,9 +140,11 @@ def test_an_order_that_is_certainly_not_there_leaves_its_execution_untagged():
                              creation_timestamp=venue.stamp(), order_id=4711)
             venue.trades.append(trade)
             venue.tell("GatewayUserTrade", trade)
-            await asyncio.sleep(10)
+            await asyncio.sleep(6)
+            assert not fills(world)
+            await asyncio.sleep(4)
             assert [(each.id, each.order_id, each.leg) for each in fills(world)] == [("5", "", "close")]
-            assert venue.calls["order"] >= 3
+            assert venue.calls["order"] == 5
     run_virtual(story())
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from broker_venue import CONTRACT, FakeVenue, entry, running
+from broker_venue import CONTRACT, FakeVenue
+from broker_world import entry, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import run_virtual

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from broker_at_gateway import WORLD, Trader, at_gateway
 from gateway_worlds import ACCOUNT, LAST, NQ_ID
@@ -154,9 +155,18 @@ def test_a_hub_that_comes_back_with_difficulty_loses_nothing(name):
     run_virtual(story())
 
 
+def drawn(seed):
+    """A mix of three faults; a login that is refused for minutes is not among them, but all else answered with 401."""
+    script = chaos(seed, FAULTY_S)
+    return msgspec.structs.replace(script, faults=tuple(
+        msgspec.structs.replace(each, surface="mutation") if each.name == "unauthorised" else each
+        for each in script.faults
+    ))
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_chaos_of_three_faults_at_once(seed):
-    run_virtual(trade_under(chaos(seed, FAULTY_S), seed))
+    run_virtual(trade_under(drawn(seed), seed))
 
 
 @pytest.mark.slow
@@ -164,7 +174,7 @@ def test_chaos_of_three_faults_at_once(seed):
 def test_chaos_of_three_faults_at_once_in_400_runs(block):
     for seed in range(100 + 20 * block, 120 + 20 * block):
         try:
-            run_virtual(trade_under(chaos(seed, FAULTY_S), seed))
+            run_virtual(trade_under(drawn(seed), seed))
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error
 

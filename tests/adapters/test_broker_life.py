@@ -3,15 +3,18 @@
 import asyncio
 
 import pytest
-from broker_venue import FakeVenue, entry, running
+from broker_venue import FakeVenue
+from broker_world import entry, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.broker.life import LifeTimes
+from fabio.adapters.topstepx.broker.user_hub import NothingMerged, user_subscriptions
 from fabio.adapters.topstepx.errors import CredentialsRefused, TemporaryError
+from fabio.adapters.topstepx.signalr.inbox import Arrival, Inbox
 from fabio.adapters.topstepx.signalr.notices import AttemptFailed, Reason, RecordRefused
-from fabio.adapters.topstepx.signalr.protocol import BadKind, BadRecord
+from fabio.adapters.topstepx.signalr.protocol import BadKind, BadRecord, invocation
 from fabio.model import command as commands
 from fabio.model.event import AccountSeen, OrderFilled, OrderRejected, VenueLost, VenueRestored, VenueSeen
 
@@ -201,6 +204,31 @@ def test_the_accounts_word_is_told_when_it_changes():
                     "action": 1, "data": {"id": account, "balance": balance, "canTrade": can_trade}})
             await asyncio.sleep(1)
             assert [(each.balance, each.can_trade) for each in world.of(AccountSeen)] == [(1, True), (1, False)]
+    run_virtual(story())
+
+
+def test_every_event_of_the_user_hub_is_kept_raw_the_unreadable_too():
+    async def story():
+        async with running() as world:
+            world.venue._arrive("GatewayUserTrade", {"id": "x"})
+            world.venue._arrive("GatewaySomething", [1])
+            await asyncio.sleep(1)
+            assert [each.invocation.target for each in world.raw] == ["GatewayUserTrade", "GatewaySomething"]
+    run_virtual(story())
+
+
+def test_a_hub_that_is_behind_is_told_and_loses_nothing():
+    async def story():
+        async with running() as world:
+            inbox = Inbox(2, NothingMerged(), world.broker.hub_lagged)
+            event = Arrival("user", 1, 1, invocation("GatewayUserOrder", {}))
+            assert [inbox.offer(event) for _ in range(3)] == [True, True, False]
+            assert world.notes == ["2 events of the user hub wait"]
+            assert len(inbox.take_waiting()) == 2
+            assert [each.method for each in user_subscriptions(7)] == [
+                "SubscribeAccounts", "SubscribeOrders", "SubscribePositions", "SubscribeTrades"]
+            with pytest.raises(ValueError, match="merged"):
+                NothingMerged().merged(event.invocation, event.invocation)
     run_virtual(story())
 
 

@@ -5,7 +5,8 @@ import datetime as dt
 
 import msgspec
 import pytest
-from broker_venue import CONTRACT, FOREIGN_CONTRACT, MNQ, OPEN, START_NS, FakeVenue, running
+from broker_venue import CONTRACT, FOREIGN_CONTRACT, MNQ, OPEN, START_NS, FakeVenue
+from broker_world import running
 from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.broker.rolls import why_ending

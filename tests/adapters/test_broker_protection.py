@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from broker_venue import CANCELLED, OPEN, SUSPENDED, FakeVenue, running
+from broker_venue import CANCELLED, OPEN, SUSPENDED, FakeVenue
+from broker_world import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import run_virtual

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from broker_venue import ACCOUNT, CONTRACT, MNQ, START_NS, entry
+from broker_venue import ACCOUNT, CONTRACT, MNQ, START_NS
+from broker_world import entry
 from hypothesis import given
 from hypothesis import strategies as st
 

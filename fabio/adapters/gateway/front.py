@@ -64,6 +64,7 @@ class Front:
         """Answer a request as the script wants it."""
         if not request.path.startswith(_WITHOUT_MARKET):
             await self.market_is_there.wait()
+        self.catch_up()
         fate = self.faults.fate(request.path)
         if fate.before_s:
             await self.time.sleep(fate.before_s)

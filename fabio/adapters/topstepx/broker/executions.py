@@ -21,8 +21,11 @@ REMEMBERED = 20_000
 MOST_WAITING = 512
 FIRST_LOOK_S = 0.3
 LOOKS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-NOT_THERE_LOOKS = 3
-"""Looks that have to say that an order does not exist before its execution is told without one."""
+NOT_THERE_LOOKS = 5
+"""Looks, over 8 s, that have to say that an order does not exist before its execution is told without one.
+
+Lists were seen to lag by 5 s.
+"""
 
 
 class Executions:
@@ -83,7 +86,6 @@ class Executions:
     def identified(self, venue_id: int) -> None:
         """Tell what waited for this order."""
         for trade in [each for each in self._waiting.values() if each.order_id == venue_id]:
-            del self._waiting[trade.id]
             self._tell(trade)
 
     def _again(self, trade: HalfTurn) -> None:
@@ -102,6 +104,7 @@ class Executions:
                 memory.popitem(last=False)
 
     def _tell(self, trade: HalfTurn) -> None:
+        self._waiting.pop(trade.id, None)  # the same one may wait, since before its order was known
         traded = self._reach.traded.named(trade.contract_id)
         if traded is None:
             return

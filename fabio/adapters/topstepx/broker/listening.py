@@ -53,6 +53,8 @@ class Listening:
         """Take events that came together; they are told as one where that matters."""
         records: list[Order | HalfTurn] = []
         for arrival in arrivals:
+            if self._reach.keep_raw is not None:
+                self._reach.keep_raw(arrival)
             for event in self._reader.read(arrival.invocation):
                 record = self._sorted(event, arrival.generation)
                 if record is not None:

@@ -9,6 +9,7 @@ from fabio.adapters.topstepx.broker.traded import TradedContracts
 from fabio.adapters.topstepx.errors import BadRequest, CredentialsRefused, PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.rest.endpoints import Rest
 from fabio.adapters.topstepx.rest.outcomes import NotSent, Outcome
+from fabio.adapters.topstepx.signalr.inbox import Arrival
 from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.model.event import JournaledEvent
 
@@ -39,6 +40,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         Takes a sentence for the log.
     counts
         What happened so far, by name, for people.
+    keep_raw
+        Takes every event of the user hub as it arrived; None keeps none.
     """
 
     rest: Rest
@@ -49,6 +52,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     emit: Emit
     note: Callable[[str], None]
     counts: Counter[str]
+    keep_raw: Callable[[Arrival], None] | None = None
 
     def now_ns(self) -> int:
         """Give the runtime's time."""
