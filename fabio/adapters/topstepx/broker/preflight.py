@@ -95,17 +95,17 @@ async def look_at_clock(rest: Rest) -> Finding:
         for _ in range(3):
             await rest.ping()
     except (TemporaryError, WireError) as error:
-        return Finding("clock", "bad", f"TopstepX does not answer: {error}", _TRY_AGAIN)
+        return Finding("venue clock", "bad", f"TopstepX does not answer: {error}", _TRY_AGAIN)
     skew_s = rest.skew.get()
     if skew_s is None:
-        return Finding("clock", "doubtful", "TopstepX's answers carry no time to compare with", "")
+        return Finding("venue clock", "doubtful", "TopstepX's answers carry no time to compare with", "")
     words = f"TopstepX's clock is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
     if abs(skew_s) > SKEW_LIMIT_S:
-        return Finding("clock", "bad", f"{words}: with more than {SKEW_LIMIT_S:g} s no entries leave",
+        return Finding("venue clock", "bad", f"{words}: with more than {SKEW_LIMIT_S:g} s no entries leave",
                        "set this machine's clock by NTP")
     if abs(skew_s) > SKEW_WORTH_A_WORD_S:
-        return Finding("clock", "doubtful", words, "set this machine's clock by NTP")
-    return Finding("clock", "good", f"{words}, as near as it can be told")
+        return Finding("venue clock", "doubtful", words, "set this machine's clock by NTP")
+    return Finding("venue clock", "good", f"{words}, as near as it can be told")
 
 
 async def look_at_brackets(rest: Rest, account_id: int, now_ns: int, probe_hint: str = "") -> Finding:
