@@ -409,7 +409,7 @@ def test_a_taker_that_stands_still_loses_nothing_and_is_told_that_it_is_late() -
     run_virtual(story())
 
 
-def test_a_full_inbox_merges_quotes_holds_the_socket_and_drops_no_tick() -> None:
+def test_h30_a_full_inbox_merges_quotes_holds_the_socket_and_drops_no_tick() -> None:
     async def story() -> None:
         lab = Lab(Venue(), capacity=50)
         async with lab.running():

@@ -68,7 +68,7 @@ class Story:
 
 
 @pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.MISSED])
-def test_in_regular_hours_a_mute_hub_is_lost_in_3_s_probed_in_5_and_left_in_10(verdict: Verdict) -> None:
+def test_h20_in_regular_hours_a_mute_hub_is_lost_in_3_s_probed_in_5_and_left_in_10(verdict: Verdict) -> None:
     story = Story(Hours.REGULAR, verdict)
     story.run(60.0, message_every_s=0.05)
     assert story.seen == []
@@ -265,7 +265,7 @@ def hours_at(table, now_ns: int) -> Hours:
     ("nq_trades_20251127_full_session.parquet", 14.0),
     ("es_trades_20130901_20130903.parquet", 30.0),
 ])
-def test_recorded_quiet_nights_raise_no_alarm(name: str, least_hours: float) -> None:
+def test_h20_recorded_quiet_nights_raise_no_alarm(name: str, least_hours: float) -> None:
     seen, hours = alarms_of(real_times(name))
     assert hours >= least_hours
     assert (seen["lost"], seen["reconnect"]) == (0, 0)

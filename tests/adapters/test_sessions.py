@@ -67,7 +67,7 @@ def session_of_minute(minute: int) -> str | None:
     return None if wall.date() == date and f"{wall:%H:%M}" >= close else str(date)
 
 
-def test_every_minute_from_october_2026_to_november_2027_agrees_with_an_independent_table() -> None:
+def test_h28_every_minute_from_october_2026_to_november_2027_agrees_with_an_independent_table() -> None:
     sessions = table("cme_equity", "2026-09-25", "2027-12-10")
     minutes = np.arange(ns("2026-10-01T00:00"), ns("2027-12-01T00:00"), MINUTE)
     assert len(minutes) == 426 * 1440 + 60  # the autumn of 2026 and 2027 outweigh one spring by an hour

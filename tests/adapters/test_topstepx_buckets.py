@@ -44,7 +44,7 @@ def departures(limit: Limit, arrivals: list[tuple[float, Urgency]]) -> list[tupl
 
 
 @given(LIMITS, ARRIVALS)
-def test_no_window_ever_holds_more_than_the_limit_and_the_reserve_is_for_exits(
+def test_h25_no_window_ever_holds_more_than_the_limit_and_the_reserve_is_for_exits(
     limit: Limit, arrivals: list[tuple[float, Urgency]]
 ) -> None:
     left = departures(limit, arrivals)
