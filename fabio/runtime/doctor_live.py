@@ -17,7 +17,6 @@ from fabio.adapters.topstepx.broker.preflight import (
 from fabio.adapters.topstepx.broker.traded import TradedContract
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
 from fabio.adapters.topstepx.records import Account
-from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
 from fabio.model.errors import ConfigError
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable, date_text
@@ -25,7 +24,7 @@ from fabio.runtime.arming import against_account
 from fabio.runtime.clock import Clock
 from fabio.runtime.doctor import Check
 from fabio.runtime.live_start import table_at
-from fabio.runtime.venue import Doors, doors_of
+from fabio.runtime.venue import Doors, doors_of, hub_clock
 from fabio.runtime.venue import look_at_clock as look_at_venues_clock
 from fabio.runtime.wiring import instrument_of
 from fabio.settings.load import Settings, load
@@ -78,10 +77,9 @@ async def _ask(settings: Settings, instrument: Instrument, doors: Doors, probe: 
         found.append(_check(finding))
         if probe and roll is not None:
             traded = TradedContract(market=0, contract_id=roll.contract_id, instrument=instrument)
-            hub_clock = HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns)
             finding = await probe_brackets(Probe(
                 rest=rest, account_id=account.id, traded=traded, world=f"probe{clock.now_ns() // NS % 10**6}",
-                clock=hub_clock, live_data=settings.topstepx.live_data))
+                clock=hub_clock(clock), live_data=settings.topstepx.live_data))
         else:
             finding = await look_at_brackets(rest, account.id, clock.now_ns(), "fabio doctor --live --probe-brackets")
         found += [_check(finding), _check(await look_at_clock(rest)), _calendar(table, clock),

@@ -24,7 +24,7 @@ from fabio.adapters.topstepx.contracts import gateway_root
 from fabio.adapters.topstepx.errors import AccountUnfit
 from fabio.adapters.topstepx.feed.lane import FeedMarket
 from fabio.adapters.topstepx.feed.market import MarketFeed
-from fabio.adapters.topstepx.feed.past import Past, PastMarket, fetch_past, make_past
+from fabio.adapters.topstepx.feed.past import Past, PastMarket, load_past
 from fabio.adapters.topstepx.feed.probe import Probe
 from fabio.adapters.topstepx.records import Account, Contract
 from fabio.adapters.topstepx.rest.accounts import pinned_account
@@ -151,14 +151,18 @@ async def look_at_clock(doors: Doors, url: str) -> Clock:
     return Clock(Moment.now(int(told) + half_way_ns), float(rate))
 
 
+def hub_clock(clock: Clock) -> HubClock:
+    """Give a live run's clock as the hubs and the broker take it."""
+    return HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns)
+
+
 async def ask_past(doors: Doors, sight: Sight, market: PastMarket) -> Past:
     """Ask for minute bars of what the own tape lacks."""
     rest = doors.open_rest(sight.clock)
     try:
-        fetched = await fetch_past(rest, market, sight.clock.now_ns())
+        return await load_past(rest, market, sight.clock.now_ns())
     finally:
         await rest.aclose()
-    return make_past(market, fetched, sight.clock.now_ns())
 
 
 class Venue:
@@ -182,13 +186,13 @@ class Venue:
         reference_ticks: int | None,
     ) -> None:
         clock = sight.clock
-        hub_clock = HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns)
+        clocks = hub_clock(clock)
         self.sight = sight
         self.rest = doors.open_rest(clock)
         self.counts: Counter[str] = Counter()
         traded = TradedContracts([TradedContract(market=0, contract_id=sight.contract.id, instrument=instrument)])
         self.broker = Broker(
-            Reach(rest=self.rest, account_id=sight.account.id, traded=traded, clock=hub_clock,
+            Reach(rest=self.rest, account_id=sight.account.id, traded=traded, clock=clocks,
                   wall_s=clock.wall_s, emit=emit, note=logger.info, counts=self.counts),
             BrokerSettings(world=world, times=LifeTimes(slept_s=10.0 * max(clock.rate, 1.0),
                                                         stepped_s=5.0 * max(clock.rate, 1.0))),
@@ -201,7 +205,7 @@ class Venue:
                             latest_ns=latest_ns, reference_ticks=reference_ticks)
         self.feed = MarketFeed(
             HubSettings(name="market", url=settings.market_hub_url),
-            Outside(self.broker.hub_token, doors.dial, hub_clock, random.random), [market],
+            Outside(self.broker.hub_token, doors.dial, clocks, random.random), [market],
             Probe(self.rest, live=settings.live_data, sleep=clock.sleep), self.rest.skew.get,
         )
 

@@ -48,6 +48,7 @@ from fabio.model.command import (
     PlaceStop,
     SubmitOrder,
     TakePicture,
+    VenueCommand,
 )
 from fabio.model.event import VenueLost
 from fabio.model.venue import NO_MARKET
@@ -55,9 +56,6 @@ from fabio.model.venue import NO_MARKET
 AFTER_REFUSAL_S = 60.0
 """How long the hub waits after a refused login, once it was connected before."""
 
-BrokerCommand = (
-    SubmitOrder | MoveStop | CancelOrder | ClosePosition | LookUpOrder | PlaceStop | CancelVenueOrder | TakePicture
-)
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,7 +203,7 @@ class Broker:
 
     # -- commands ---------------------------------------------------------------------------
 
-    def submit(self, command: BrokerCommand) -> None:
+    def submit(self, command: VenueCommand) -> None:
         """Take a command, which is in the journal already; answers come as events, later."""
         if isinstance(command, TakePicture):
             self._pictures.want(command.reason, asked=True)
@@ -222,7 +220,7 @@ class Broker:
             lambda job: job.market == market and job.ends_with_position, "not sent: its market is being closed"
         )
 
-    def _job(self, command: BrokerCommand) -> Job:
+    def _job(self, command: VenueCommand) -> Job:
         market = command.order.market if isinstance(command, SubmitOrder) else getattr(command, "market", NO_MARKET)
         lane, work = self._lane_and_work(command)
         if isinstance(command, SubmitOrder):
@@ -234,7 +232,7 @@ class Broker:
             drop=partial(tell_failed, self._reach, command, True),
         )
 
-    def _lane_and_work(self, command: BrokerCommand) -> tuple[str, Callable[[], Awaitable[None]]]:
+    def _lane_and_work(self, command: VenueCommand) -> tuple[str, Callable[[], Awaitable[None]]]:
         """Say behind whom a command waits, and what carries it out."""
         match command:
             case SubmitOrder(order=order):

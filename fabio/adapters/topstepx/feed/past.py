@@ -8,7 +8,6 @@ The feed is started after this, so nothing counts twice; the moments in between 
 A start does not fail for want of history: without an answer there is none, and it says so.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
@@ -120,7 +119,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def load_past(rest: Rest, market: PastMarket, now_ns: int) -> Past:
-    """Ask for what a market lacks, and make a history of it, aside from the loop: that takes a second or two.
+    """Ask for what a market lacks, and make a history of it; before ticks come, as that takes a second or two.
 
     Parameters
     ----------
@@ -135,7 +134,7 @@ async def load_past(rest: Rest, market: PastMarket, now_ns: int) -> Past:
         If a person has to act first.
     """
     fetched = await fetch_past(rest, market, now_ns)
-    return await asyncio.to_thread(make_past, market, fetched, now_ns)
+    return make_past(market, fetched, now_ns)
 
 
 async def fetch_past(rest: Rest, market: PastMarket, now_ns: int) -> Fetched:
