@@ -18,6 +18,7 @@ from fabio.cli import (
     config,
     data,
     doctor,
+    eval,
     explain,
     features,
     flatten,
@@ -29,6 +30,7 @@ from fabio.cli import (
     status,
     stop,
     strategy,
+    stub,
 )
 from fabio.cli import run as run_agent
 from fabio.cli.failures import exit_code_of
@@ -72,9 +74,11 @@ app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
 app.command("explain", epilog="Example:  fabio explain 14:30 --logs logs")(explain.explain)
 app.command("gateway", epilog="Example:  fabio gateway --port 0 --print-url --speed 60")(gateway.gateway)
+app.command("stub", epilog="Example:  fabio stub --port 0 --print-url --failure fenced")(stub.stub)
 app.command("doctor", epilog="Example:  fabio doctor --json")(doctor.doctor)
 app.command("bench", epilog="Example:  fabio bench --quick")(bench.bench)
 app.add_typer(strategy.app, name="strategy")
+app.add_typer(eval.app, name="eval")
 app.add_typer(journal.app, name="journal")
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")

@@ -93,7 +93,7 @@ def run(
             warm_up(settings)
     changes = (*(set_ or ()), *(f"without {guard}" for guard in without or ()))
     _run(RunPlan(logs=logs, mode=wanted, feed=feed, symbol=symbol, seed=seed, speed=factor, until=until,
-                 changes=changes), settings)
+                 model=model, changes=changes), settings)
 
 
 def _run(plan: "RunPlan", settings: "Settings") -> None:
@@ -182,9 +182,7 @@ def _check_live(mode: str, feed: str) -> None:
 
 
 def _check_model(model: str | None) -> None:
-    from fabio.cli.failures import BadUsage, Unready
+    from fabio.cli.failures import BadUsage
 
-    if model == "openai":
-        raise Unready("--model openai is not in this version: the rules answer (--model rules)")
-    if model not in (None, "rules"):
+    if model not in (None, "rules", "openai"):
         raise BadUsage(f"--model {model!r} is neither rules nor openai")

@@ -3,9 +3,9 @@
 import msgspec
 
 from fabio.engine.halting import close_market, end_arming
-from fabio.engine.seams import NamedStrategy
 from fabio.engine.turn import Turn
 from fabio.engine.venue.arming import entry_refusal, venue_verdict
+from fabio.model.assessment import Authority, TradeDecision
 from fabio.model.command import MoveStop, SubmitOrder
 from fabio.model.fact import (
     OrderBooked,
@@ -20,8 +20,23 @@ from fabio.model.strategy import StrategyState
 from fabio.model.view import View, Wake
 from fabio.portfolio.pretrade import Leaving, outside_box, too_many
 from fabio.portfolio.sizing import size_steps
+from fabio.regime.zones import strongest_band
 
 NS = 1_000_000_000
+UNCERTAIN_SHARE = 0.5
+"""Share of the risk that is taken in a volatile market, or where model and rules do not agree."""
+OF_MODEL = "model"
+"""Setup of the signals that a model wished for."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What stands beside a wish that is not a strategy's own: the most it may risk, and a verdict on who wishes."""
+
+    most_risk: float | None = None
+    verdict: Verdict | None = None
+
+
+OWN_WISH = Wanted()
 
 
 def ask_strategies(turn: Turn, index: int, wake: int) -> None:
@@ -36,20 +51,53 @@ def ask_strategies(turn: Turn, index: int, wake: int) -> None:
             view = msgspec.structs.replace(view, state=turn.state.strategies[named.name])
         wish = named.part.propose(view)
         if isinstance(wish, Signal):
-            decide(turn, named, wish, view)
+            decide(turn, wish, view)
         elif isinstance(wish, Tighten):
             tighten(turn, index, wish)
         elif isinstance(wish, Exit):
             ask_exit(turn, index, wish.strategy, wish.reason)
 
 
-def decide(turn: Turn, named: NamedStrategy, wish: Signal, view: View) -> Decision:
+def act_on(turn: Turn, index: int, wanted: TradeDecision, authority: Authority) -> None:
+    """Do what a model wants done in a strategy's name, as any strategy's wish.
+
+    What makes smaller is done unless it may only observe; an entry has to be allowed to it, and
+    meets every guard. One that is not allowed runs in the shadow book all the same.
+    """
+    if wanted.strategy not in turn.state.strategies:
+        return
+    if wanted.action == "exit":
+        if authority != "observe":
+            ask_exit(turn, index, wanted.strategy, f"model: {wanted.reason}")
+        return
+    if wanted.stop_ticks is None:
+        return
+    if wanted.action == "modify":
+        if authority != "observe":
+            tighten(turn, index, Tighten(strategy=wanted.strategy, stop_ticks=wanted.stop_ticks, reason=wanted.reason))
+        return
+    if wanted.target_ticks is None:
+        return
+    view = turn.view(index, wanted.strategy, Wake(0))
+    entry = view.stats.last_ticks if wanted.entry_ticks is None else wanted.entry_ticks
+    confidence = 0.0 if view.regime is None else view.regime.confidence
+    decide(turn, Signal(
+        strategy=wanted.strategy, setup=OF_MODEL, side=wanted.side, kind=wanted.kind, entry_ticks=entry,
+        stop_ticks=wanted.stop_ticks, target_ticks=wanted.target_ticks, confidence=confidence, reason=wanted.reason,
+    ), view, Wanted(most_risk=wanted.risk_fraction, verdict=Verdict(
+        "authority", authority == "trade", None, None, f"the model's authority is {authority}, entries need trade",
+    )))
+
+
+def decide(turn: Turn, wish: Signal, view: View, wanted: Wanted = OWN_WISH) -> Decision:
     """Let every guard speak, size the signal, and record what came out."""
     state, index = turn.state, view.market
-    signal = governed(wish, turn.state.strategies[named.name])
+    signal = governed(wish, turn.state.strategies[wish.strategy])
     verdicts = tuple(guard.part.check(signal, view) for guard in turn.policy.guards)
+    if wanted.verdict is not None:
+        verdicts = (*verdicts, wanted.verdict)
     sizing = size_steps(
-        signal, view.instrument, view.state, view.account, turn.policy.sizing, turn.held(index)
+        signal, view.instrument, careful(view, wanted.most_risk), view.account, turn.policy.sizing, turn.held(index)
     )
     venue = venue_verdict(state, index)
     if venue is not None:
@@ -77,6 +125,7 @@ def decide(turn: Turn, named: NamedStrategy, wish: Signal, view: View) -> Decisi
         size_reason=sizing.reason,
         regime=view.regime,
         stats=view.stats,
+        zone=zone_at(view),
     )
     turn.note(SignalBlocked(decision=decision) if refused else SignalApproved(decision=decision))
     shadow_id = turn.markets[index].open_shadow(decision, state.now_ns, good_until_ns(turn, decision))
@@ -97,6 +146,22 @@ def _outside_box(turn: Turn, signal: Signal, index: int, steps: int) -> Verdict 
     if verdict is not None and too_many(state.entry_times, state.now_ns, policy) is not None:
         end_arming(turn, verdict.reason)
     return verdict
+
+
+def careful(view: View, most_risk: float | None) -> StrategyState:
+    """Give the state a signal is sized by: less risk in a volatile market, and where model and rules disagree."""
+    risk = view.state.risk_fraction if most_risk is None else min(view.state.risk_fraction, most_risk)
+    rules = view.rules_regime
+    labels = {regime.label for regime in (view.regime, rules) if regime is not None}
+    if "volatile" in labels or len(labels) > 1:
+        risk *= UNCERTAIN_SHARE
+    return msgspec.structs.replace(view.state, risk_fraction=risk)
+
+
+def zone_at(view: View) -> str:
+    """Name the importance zone in whose band price stands; empty outside all."""
+    zone = strongest_band(view.zones, view.stats.last_ticks)[1]
+    return "" if zone is None else zone.name
 
 
 def governed(signal: Signal, state: StrategyState) -> Signal:

@@ -1,8 +1,8 @@
 """Limits that act on their own: the loss floor, the daily loss, the flat-by time, the operator."""
 
-import msgspec
-
+from fabio.engine.effects import change_strategies, undo
 from fabio.engine.halting import close_market, end_arming, flatten, halt
+from fabio.engine.mind import OPERATOR
 from fabio.engine.turn import Turn
 from fabio.engine.venue import duties
 from fabio.engine.venue.protection import watch_stops
@@ -12,7 +12,6 @@ from fabio.model.fact import (
     HistoryKnown,
     Resumed,
     SessionRolled,
-    StrategyChanged,
     TradeDateBegan,
 )
 from fabio.model.strategy import StrategyUpdate
@@ -22,8 +21,6 @@ NS = 1_000_000_000
 NEVER = (1 << 63) - 1
 PROTECTION_LIMIT_NS = 5 * NS
 """A position without a working stop for longer than this is closed."""
-RISK_FRACTION_CEILING = 0.01
-"""No setting, model or lesson risks more of the balance per trade."""
 
 
 def check_limits(turn: Turn) -> None:
@@ -104,9 +101,11 @@ def on_operator(turn: Turn, event: events.OperatorAsked) -> None:
     elif event.verb == "resume":
         if turn.state.account.halted:
             turn.note(Resumed(reason=reason))
+    elif event.verb == "undo":
+        undo(turn, event.name, reason)
     else:
         update = StrategyUpdate(name=event.name, reason=reason, enabled=event.verb == "enable")
-        apply_strategy_updates(turn, (update,), "operator")
+        change_strategies(turn, (update,), OPERATOR)
     duties.tend(turn)
 
 
@@ -114,26 +113,6 @@ def on_disarm_asked(turn: Turn, event: events.DisarmAsked) -> None:
     """End trading at the venue: what is held keeps its bracket until it is closed."""
     end_arming(turn, event.reason or "a person disarmed it")
     duties.tend(turn)
-
-
-def apply_strategy_updates(turn: Turn, updates: tuple[StrategyUpdate, ...], source: str) -> None:
-    """Change strategies' states within bounds; unknown names and changes of nothing are left out."""
-    for update in updates:
-        before = turn.state.strategies.get(update.name)
-        if before is None:
-            continue
-        wanted = msgspec.structs.asdict(update)
-        changes = {
-            key: value for key, value in wanted.items()
-            if key not in ("name", "reason") and value is not None
-        }
-        if "risk_fraction" in changes:
-            changes["risk_fraction"] = min(max(changes["risk_fraction"], 0.0), RISK_FRACTION_CEILING)
-        after = msgspec.structs.replace(before, **changes)
-        if after != before:
-            turn.note(StrategyChanged(
-                name=update.name, before=before, after=after, source=source, reason=update.reason
-            ))
 
 
 def on_feed_lost(turn: Turn, event: events.FeedLost) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fabio.engine import entries, fills, limits, questions
+from fabio.engine import asking, effects, entries, fills, learning, limits, questions
 from fabio.engine.loop import Loop, LoopSnapshot
 from fabio.engine.market import AtLastBar, Market
 from fabio.engine.recall import recall, warmed
@@ -38,6 +38,7 @@ from fabio.regime.zones import ZoneSettings
 NEVER = (1 << 63) - 1
 SESSION_ROLLED, ASK_DUE, REJECTED = int(Wake.SESSION_ROLLED), int(Wake.ASK_DUE), int(Wake.REJECTED)
 TOUCHED_OR_REJECTED = int(Wake.PRICE_TOUCHED | Wake.REJECTED)
+ASKS_ON = ASK_DUE | asking.EVENTS
 ALWAYS_WANTED = Wake.SESSION_ROLLED | Wake.BAR_CLOSED | Wake.REJECTED
 
 
@@ -84,6 +85,7 @@ class Engine:
             account=open_account(config.policy.account, ""),
             markets=[MarketRecord() for _ in markets],
             strategies={named.name: named.state for named in config.policy.strategies},
+            reference=config.policy.learning.reference,
             performance={
                 named.name: StrategyPerformance(name=named.name) for named in config.policy.strategies
             },
@@ -159,11 +161,16 @@ class Engine:
         entries.ask_strategies(turn, index, wake)
         if wake & ASK_DUE:
             questions.ask(turn, index)
+        if turn.state.model is not None and wake & ASKS_ON:
+            asking.consider(turn, index)
         self._after()
 
     def _after(self) -> None:
         """Set the watched prices anew where positions or orders may have changed them."""
         turn = self._turn
+        if turn.outcomes_new:
+            turn.outcomes_new = False
+            learning.judge_notes(turn)
         if turn.holding or turn.version != turn.watched_version:
             rewatch(turn)
             turn.watched_version = turn.version
@@ -198,7 +205,7 @@ class Engine:
     def apply_strategy_updates(self, updates: tuple[StrategyUpdate, ...], source: str) -> Step:
         """Change strategies' states within bounds, as a step of its own."""
         self._turn.begin()
-        limits.apply_strategy_updates(self._turn, updates, source)
+        effects.change_strategies(self._turn, updates, source)
         return self._step(None, 0, 0)
 
     def account(self) -> Account:
@@ -265,8 +272,9 @@ class Engine:
 
 _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     events.TimerFired: limits.on_timer,
-    events.RegimeAnswered: questions.on_answered,
-    events.RegimeFailed: questions.on_failed,
+    events.ModelConnected: asking.on_connected,
+    events.RegimeAnswered: asking.on_answered,
+    events.RegimeFailed: asking.on_failed,
     events.OrderAccepted: fills.on_accepted,
     events.OrderRejected: fills.on_rejected,
     events.OrderFilled: fills.on_filled,

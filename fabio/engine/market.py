@@ -8,14 +8,13 @@ import numpy as np
 
 from fabio.engine.advance import (
     ASK_DUE_NS,
-    ASKING,
     BAND,
     HIGH_SINCE,
     INTERVAL_AT,
     LAST_ASK_NS,
     LOW_SINCE,
     MAX_ZONES,
-    NEVER,
+    WANTED,
     WATCH_DOWN,
     WATCH_UP,
     ZONES,
@@ -37,6 +36,7 @@ from fabio.model.stats import BigPrint, MarketStats, Nodes
 from fabio.model.view import Wake
 from fabio.model.zone import Zone
 from fabio.regime.cadence import BANDS, zone_rows
+from fabio.regime.material import lines_of
 from fabio.regime.numbers import hours_of
 from fabio.regime.reading import Readings, RegimeSettings, read_market, session_age_s
 from fabio.regime.request import MarketPicture, OwnRecord, QuestionWriter
@@ -75,14 +75,17 @@ class Market:
         self._loop = loop
         self._regime: RegimeSettings = engine.regime
         self._zones: ZoneSettings = engine.zones
+        self.lines = lines_of(engine.regime.thresholds)  # where a model's guidelines draw them
         self._features = loop.features[place]
         self._control = memoryview(loop.control[place])  # gives Python's integers, at a third of numpy's cost
+        self._always = self._control[WANTED]
         self._bars: tuple[Bar, ...] = ()
         self._stats: MarketStats | None = None
         self._session: Session | None = None
         self._kept: AtLastBar | None = None
         self._writer = QuestionWriter(config.instrument)
         self._hours = np.zeros(0, dtype=np.int64)
+        self._united: tuple[tuple[Zone, ...], ...] = ((), (), ())  # a model's, the profile's, both
         self._told: tuple[Zone, ...] | None = None  # the zones last told of, None after a bar
         self.told_version: tuple[int, int] | None = None  # of the agent's state; and the minute
         self._prints: tuple[tuple[int, ...], tuple[BigPrint, ...]] = ((), ())
@@ -92,7 +95,7 @@ class Market:
     def refresh(self, wake: int, given: tuple[Zone, ...]) -> None:
         """Take in what the ticks since the last wake have changed.
 
-        `given` are the zones that a model set, empty where the profile's stand. Readings
+        `given` are the zones that a model set, beside the profile's. Readings
         and the profile's zones are those at the last finished bar.
         """
         self._stats = None
@@ -219,8 +222,13 @@ class Market:
         return BANDS[self._control[BAND]]
 
     def zones(self, given: tuple[Zone, ...]) -> tuple[Zone, ...]:
-        """The zones in force: those a model gave, else those of the profile at the last bar."""
-        return given or self._at_last_bar().zones
+        """The zones in force: those a model gave, then those of the profile at the last bar."""
+        of_profile = self._at_last_bar().zones
+        if not given:
+            return of_profile
+        if self._united[0] is not given or self._united[1] is not of_profile:
+            self._united = (given, of_profile, (*given, *of_profile))
+        return self._united[2]
 
     def tell_agent(self, record: OwnRecord, now_ns: int) -> None:
         """Put what the agent knows of itself into the next questions."""
@@ -229,7 +237,7 @@ class Market:
     def write_question(self, now_ns: int, given: tuple[Zone, ...], answers: Sequence[Regime]) -> tuple[bytes, Brief]:
         """Write a question as of the last trade, after `tell_agent`."""
         features, kept, session = self._features, self._at_last_bar(), self.session
-        zones = given or kept.zones
+        zones = self.zones(given)
         if self._told is not zones:
             self._told = zones
             self._writer.put_market(MarketPicture(
@@ -260,17 +268,16 @@ class Market:
         self._control[ZONES] = len(rows)
         reband(self._loop.control[self._place], self._loop.zones[self._place], self.last_ticks())
 
-    def question_left(self, now_ns: int) -> None:
-        """Ask nothing more until this question is answered."""
-        self._control[LAST_ASK_NS] = now_ns
-        self._control[ASKING] = 0
-        self._control[ASK_DUE_NS] = NEVER
+    def wake_on(self, happenings: int, wanted: bool) -> None:
+        """Wake, or no more, on happenings that no strategy waits for."""
+        before = self._control[WANTED]
+        self._control[WANTED] = before | happenings if wanted else before & ~happenings | self._always
 
-    def question_ended(self) -> None:
-        """The next question may leave when it is due."""
+    def question_put(self, now_ns: int) -> None:
+        """Count the time to the next question from here."""
         control = self._control
-        control[ASKING] = 1
-        control[ASK_DUE_NS] = control[LAST_ASK_NS] + control[INTERVAL_AT + control[BAND]]
+        control[LAST_ASK_NS] = now_ns
+        control[ASK_DUE_NS] = now_ns + control[INTERVAL_AT + control[BAND]]
 
     def load_history(self, history: History) -> None:
         """Put earlier sessions behind this market, and what bars say of the running one; its event follows."""

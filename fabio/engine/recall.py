@@ -5,18 +5,18 @@ same cadence, so it stops at the same ticks and keeps the same readings; only th
 are taken from the record.
 """
 
+from fabio.engine.asking import EVENTS
 from fabio.engine.entries import good_until_ns
 from fabio.engine.limits import is_begun_by_bars
-from fabio.engine.questions import put
+from fabio.engine.questions import put_again
 from fabio.engine.turn import Turn
 from fabio.engine.watch import rewatch
 from fabio.model.event import FeedRestored, HistoryLoaded, TimerFired
 from fabio.model.fact import (
     Fact,
     FillBooked,
+    ModelSet,
     RegimeAsked,
-    RegimeAskFailed,
-    RegimeInferred,
     ShadowOpened,
     ZonesSet,
 )
@@ -65,7 +65,7 @@ def recall(turn: Turn, step: Step, rebuild: bool) -> Question | None:
     question = None
     for fact in step.facts:
         if rebuild and isinstance(fact, RegimeAsked):
-            question = put(turn, fact.market, fact.ask_id)[0]
+            question = put_again(turn, fact.market, fact.ask_id)
         if isinstance(fact, FillBooked) and state.markets[fact.fill.market].position is None:
             turn.markets[fact.fill.market].start_excursion(fact.fill.price_ticks)
         turn.note(fact)
@@ -82,9 +82,10 @@ def _redo(turn: Turn, fact: Fact) -> None:
     """Do to the loop what stood beside a fact when it was first noted."""
     match fact:
         case RegimeAsked(market=index):
-            turn.markets[index].question_left(turn.state.now_ns)
-        case RegimeInferred(market=index) | RegimeAskFailed(market=index):
-            turn.markets[index].question_ended()
+            turn.markets[index].question_put(turn.state.now_ns)
+        case ModelSet(terms=terms):
+            for market in turn.markets:
+                market.wake_on(EVENTS, terms is not None)
         case ZonesSet(market=index, zones=zones):
             turn.markets[index].rezone(zones)
         case ShadowOpened(market=index, decision_id=decision_id):

@@ -9,22 +9,25 @@ from typing import Any
 
 import msgspec
 
+from fabio.engine import mind
+from fabio.engine.mind import Asking, Change
 from fabio.engine.venue import folds
 from fabio.engine.venue.records import AtVenue, Care, VenueRecord
 from fabio.model import fact as facts
 from fabio.model.account import Account
+from fabio.model.assessment import ModelTerms
 from fabio.model.fact import Fact
 from fabio.model.order import DONE_STATES, Order, OrderState, Position
 from fabio.model.regime import Regime
 from fabio.model.signal import Decision
-from fabio.model.strategy import Note, StrategyPerformance, StrategyState
+from fabio.model.strategy import Note, StrategyEvidence, StrategyPerformance, StrategyState
+from fabio.model.told import Told
 from fabio.model.zone import Zone
 from fabio.portfolio.account import book_result
 from fabio.portfolio.performance import book_trade
 from fabio.portfolio.positions import with_bracket
-
-NOTES_KEPT = 50
-ANSWERS_KEPT = 5
+from fabio.regime import budget, notes
+from fabio.regime import evidence as tests
 
 
 class OrderRecord(msgspec.Struct):
@@ -38,14 +41,32 @@ class OrderRecord(msgspec.Struct):
 
 
 class MarketRecord(msgspec.Struct, kw_only=True):
-    """What the machine knows of one instrument beside its statistics."""
+    """What the machine knows of one instrument beside its statistics.
+
+    Parameters
+    ----------
+    regime
+        In force: the model's answer while it stands, else the rules'.
+    rules
+        What the rules said last.
+    stands
+        The model's answer that stands; it falls with its time, or when the rules change their label.
+    told
+        What the last question to the model told.
+    zones
+        Those a model set, beside the profile's.
+    """
 
     session: str = ""
     regime: Regime | None = None
+    rules: Regime | None = None
+    stands: Regime | None = None
+    stands_with: tuple[str, str] = ("", "")  # the rules' label and direction it was given with
+    asking: Asking | None = None
+    told: Told | None = None
     zones: tuple[Zone, ...] = ()
-    ask_in_flight: str = ""
-    last_ask_ns: int | None = None
-    last_answers: list[Regime] = []
+    last_answers: list[Regime] = []  # the rules'
+    model_answers: list[Regime] = []
     position: Position | None = None
     exit_asked: bool = False
     entries_by_strategy: dict[str, int] = {}  # strategy -> entries filled this session
@@ -62,6 +83,9 @@ class State(msgspec.Struct, kw_only=True):
     tape_pos: int = 0
     now_ns: int = 0
     asks: int = 0
+    model_asks: int = 0
+    changes: int = 0
+    model_changes: int = 0  # of them by the model that is asked
     decisions: int = 0
     account: Account
     halted_for_date: str = ""
@@ -70,7 +94,13 @@ class State(msgspec.Struct, kw_only=True):
     markets: list[MarketRecord]
     strategies: dict[str, StrategyState]
     performance: dict[str, StrategyPerformance]
+    reference: float = tests.REFERENCE  # of the sequential tests
+    evidence: dict[str, StrategyEvidence] = {}  # strategy -> what its outcomes say
     notes: list[Note] = []
+    last_changes: list[Change] = []  # oldest first
+    ledger: budget.Ledger = budget.Ledger()
+    model: ModelTerms | None = None
+    model_held: str = ""  # why the model is not asked, empty while it is
     orders: dict[str, OrderRecord] = {}  # order id -> record, while it or its position lives
     open_decisions: dict[str, Decision] = {}  # decision id -> decision, while an order or shadow lives
     shadows: dict[str, str] = {}  # shadow id -> decision id, while it is open
@@ -94,6 +124,8 @@ def _session_rolled(state: State, fact: facts.SessionRolled) -> None:
     market.session = fact.session
     market.entries_by_strategy = {}
     market.last_signal_ns = {}
+    market.zones = ()
+    market.stands = market.told = None
 
 
 def _trade_date_began(state: State, fact: facts.TradeDateBegan) -> None:
@@ -106,40 +138,9 @@ def _trade_date_began(state: State, fact: facts.TradeDateBegan) -> None:
     state.losses_in_a_row = 0
     state.last_loss_ns = None
     state.entry_times = []
+    state.ledger = budget.begin_date(state.ledger, fact.trade_date)
+    state.notes = [notes.age(note) for note in state.notes]
     forget_done(state, also_at_venue=True)
-
-
-def _regime_asked(state: State, fact: facts.RegimeAsked) -> None:
-    market = state.markets[fact.market]
-    market.ask_in_flight = fact.ask_id
-    market.last_ask_ns = fact.ts_ns
-    state.asks += 1
-
-
-def _regime_inferred(state: State, fact: facts.RegimeInferred) -> None:
-    market = state.markets[fact.market]
-    market.regime = fact.regime
-    market.last_answers = [*market.last_answers[1 - ANSWERS_KEPT :], fact.regime]
-    if market.ask_in_flight == fact.regime.ask_id:
-        market.ask_in_flight = ""
-
-
-def _regime_ask_failed(state: State, fact: facts.RegimeAskFailed) -> None:
-    market = state.markets[fact.market]
-    if market.ask_in_flight == fact.ask_id:
-        market.ask_in_flight = ""
-
-
-def _zones_set(state: State, fact: facts.ZonesSet) -> None:
-    state.markets[fact.market].zones = fact.zones
-
-
-def _strategy_changed(state: State, fact: facts.StrategyChanged) -> None:
-    state.strategies[fact.name] = fact.after
-
-
-def _note_made(state: State, fact: facts.NoteMade) -> None:
-    state.notes = [*state.notes[1 - NOTES_KEPT :], fact.note]
 
 
 def _signal_approved(state: State, fact: facts.SignalApproved) -> None:
@@ -215,6 +216,9 @@ def _trade_closed(state: State, fact: facts.TradeClosed) -> None:
         state.last_loss_ns = trade.exit_ns
     else:
         state.losses_in_a_row = 0
+    decision = state.open_decisions.get(trade.decision_id)
+    if decision is not None:
+        mind.book_trade_outcome(state, trade, decision)
     forget_done(state)
 
 
@@ -223,7 +227,11 @@ def _shadow_opened(state: State, fact: facts.ShadowOpened) -> None:
 
 
 def _shadow_closed(state: State, fact: facts.ShadowClosed) -> None:
-    state.shadows.pop(fact.shadow.id, None)
+    shadow = fact.shadow
+    state.shadows.pop(shadow.id, None)
+    decision = state.open_decisions.get(shadow.decision_id)
+    if decision is not None and not shadow.approved and shadow.exit_leg != "never_filled":
+        mind.book_shadow_outcome(state, shadow, decision)
     forget_done(state)
 
 
@@ -268,12 +276,6 @@ def forget_done(state: State, also_at_venue: bool = False) -> None:
 _FOLDS: dict[type, Callable[[State, Any], None]] = {
     facts.SessionRolled: _session_rolled,
     facts.TradeDateBegan: _trade_date_began,
-    facts.RegimeAsked: _regime_asked,
-    facts.RegimeInferred: _regime_inferred,
-    facts.RegimeAskFailed: _regime_ask_failed,
-    facts.ZonesSet: _zones_set,
-    facts.StrategyChanged: _strategy_changed,
-    facts.NoteMade: _note_made,
     facts.SignalApproved: _signal_approved,
     facts.SignalBlocked: _signal_blocked,
     facts.OrderBooked: _order_booked,
@@ -289,5 +291,6 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     facts.Resumed: _resumed,
     facts.FeedChanged: _feed_changed,
     facts.HistoryKnown: _history_known,
+    **mind.FOLDS,
     **folds.FOLDS,
 }

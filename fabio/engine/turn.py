@@ -9,17 +9,39 @@ from fabio.engine.seams import NamedGuard, NamedStrategy, OrderPolicy
 from fabio.engine.state import State, apply
 from fabio.model.account import Account, Recent
 from fabio.model.command import Command
-from fabio.model.fact import Fact, RegimeAsked, RegimeAskFailed, RegimeInferred
+from fabio.model.fact import (
+    Fact,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
+    ModelHeld,
+    RegimeAsked,
+    RegimeInferred,
+    ShadowClosed,
+    TradeClosed,
+    TradeDateBegan,
+    UpdateRefused,
+)
 from fabio.model.step import Question
 from fabio.model.view import View, Wake
 from fabio.portfolio.account import AccountSettings, mark
 from fabio.portfolio.positions import open_pnl
 from fabio.portfolio.sizing import Held, SizeLimits
+from fabio.regime import evidence, notes
+from fabio.regime.authority import ModelSettings
+from fabio.regime.budget import BudgetSettings
+from fabio.regime.evidence import LearningSettings, Lesson
+from fabio.regime.material import MaterialSettings
+from fabio.regime.notes import NoteSettings
 from fabio.regime.request import OwnRecord
 from fabio.regime.rule_model import RuleModel
 
-_OF_QUESTIONS = frozenset({RegimeAsked, RegimeInferred, RegimeAskFailed})
+_OF_QUESTIONS = frozenset({
+    RegimeAsked, RegimeInferred, ModelAsked, ModelAnswered, ModelFailed, ModelHeld, UpdateRefused,
+})
 """Facts that change neither watched prices, nor timers, nor what a question tells of the agent."""
+_JUDGED_BY = frozenset({TradeClosed, ShadowClosed, TradeDateBegan})
+"""Facts after which notes are judged anew."""
 LIVE_ENTRY_STATES = frozenset({"in_flight", "working", "partly_filled", "unknown"})
 
 
@@ -30,9 +52,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     regime_good_for_s
         Seconds after its answer at which a regime is stale.
-    asks_outside
-        Whether questions leave as commands, to a model whose answers are events; else the rules
-        answer within the step.
+    model, budget, material
+        How a model outside is asked and heard, where there is one.
     """
 
     strategies: tuple[NamedStrategy, ...]
@@ -41,7 +62,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     sizing: SizeLimits
     orders: OrderPolicy
     regime_good_for_s: float = 300.0
-    asks_outside: bool = False
+    model: ModelSettings = ModelSettings()
+    budget: BudgetSettings = BudgetSettings()
+    material: MaterialSettings = MaterialSettings()
+    learning: LearningSettings = LearningSettings()
+    notes: NoteSettings = NoteSettings()
 
 
 class Turn:
@@ -60,7 +85,8 @@ class Turn:
         self.questions: list[Question] = []
         self.rules = RuleModel()
         self.triggers = [(int(named.part.triggers), named) for named in policy.strategies]
-        self._configured = {named.name: named.state for named in policy.strategies}
+        self.configured = {named.name: named.state for named in policy.strategies}
+        self.outcomes_new = False  # since the notes were judged
         # what follows from the state is worked out anew only where `version` has risen
         self.version = 1
         self.holding = any(record.position is not None for record in state.markets)
@@ -78,8 +104,10 @@ class Turn:
         """Make a fact true."""
         apply(self.state, fact)
         self.facts.append(fact)
-        if type(fact) not in _OF_QUESTIONS:
+        kind = type(fact)
+        if kind not in _OF_QUESTIONS:
             self.version += 1
+            self.outcomes_new = self.outcomes_new or kind in _JUDGED_BY
             self.holding = any(record.position is not None for record in self.state.markets)
 
     def command(self, command: Command) -> None:
@@ -147,14 +175,26 @@ class Turn:
         }
         return OwnRecord(
             states=state.strategies,
-            configured=self._configured,
+            configured=self.configured,
             performance=state.performance,
-            notes=state.notes,
+            notes=notes.best(state.notes, self.policy.notes),
+            lessons=self._lessons(),
             positions=positions,
             theses=theses,
             account=self.account(),
             recent=self.recent(index),
         )
+
+    def _lessons(self) -> tuple[Lesson, ...]:
+        """What the strategies' records teach now."""
+        found = []
+        for name, known in self.state.evidence.items():
+            configured = self.configured.get(name)
+            if configured is not None:
+                lesson = evidence.judge(known, self.state.strategies[name], configured, self.policy.learning)
+                if lesson is not None:
+                    found.append(lesson)
+        return tuple(found)
 
     def view(self, index: int, strategy: str, wake: Wake) -> View:
         """Show one strategy (or guard) the market and the account."""
@@ -183,4 +223,9 @@ class Turn:
             account=account,
             recent=self.recent(index),
             is_approximate=market.is_approximate,
+            rules_regime=record.rules if record.stands is not None and self._is_advised else None,
         )
+
+    @property
+    def _is_advised(self) -> bool:
+        return self.state.model is not None and self.state.model.authority == "advise"

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fabio.model.regime import Label
+from fabio.model.regime import Label, Regime
 from fabio.model.signal import Signal, Verdict
 from fabio.model.view import View
 
@@ -34,31 +34,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Guard:
-    """Refuses a strategy outside its market; no label, or a stale one, counts as unclear."""
+    """Refuses a strategy outside its market; no label, or a stale one, counts as unclear.
+
+    Where a model's label is in force that may not widen what the rules allow, both have to fit.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def check(self, signal: Signal, view: View) -> Verdict:
-        """Hold the strategy's market against the label in force."""
-        regime, name = view.regime, signal.strategy
+        """Hold the strategy's market against the label in force, and the rules' where they have to agree."""
+        verdict = self._held_against(view.regime, signal, view, "the regime is")
+        if verdict.passed and view.rules_regime is not None:
+            verdict = self._held_against(view.rules_regime, signal, view, "the rules say")
+        return verdict
+
+    def _held_against(self, regime: Regime | None, signal: Signal, view: View, words: str) -> Verdict:
+        name = signal.strategy
         fresh = regime is not None and view.now_ns <= regime.good_until_ns
         label: Label = regime.label if regime is not None and fresh else "unclear"
         direction = regime.direction if regime is not None and fresh else "none"
-        seen = f"{label} {direction}" if direction != "none" else label
+        seen = f"{words} {label} {direction}" if direction != "none" else f"{words} {label}"
         if not fresh:
             seen += " (no label yet)" if regime is None else " (the label is stale)"
         if name in self.settings.trend:
             wanted = "up" if signal.side > 0 else "down"
             return Verdict("regime_mismatch", label == "trend" and direction == wanted, None, None,
-                           f"the regime is {seen}, {name} needs trend {wanted}")
+                           f"{seen}, {name} needs trend {wanted}")
         if name not in self.settings.balance:
-            return Verdict("regime_mismatch", True, None, None, f"the regime is {seen}, {name} asks for none")
+            return Verdict("regime_mismatch", True, None, None, f"{seen}, {name} asks for none")
         if label != "unclear":
             return Verdict("regime_mismatch", label in ("range", "chop"), None, None,
-                           f"the regime is {seen}, {name} needs range, chop or a balanced market")
+                           f"{seen}, {name} needs range, chop or a balanced market")
         share, needed = _value_share(view), self.settings.balanced_share
-        reason = f"the regime is {seen}, {share:.0%} of 30 minutes in value, at least {needed:.0%} needed"
+        reason = f"{seen}, {share:.0%} of 30 minutes in value, at least {needed:.0%} needed"
         return Verdict("regime_mismatch", share >= needed, share, needed, reason)
 
 

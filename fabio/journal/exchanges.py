@@ -4,7 +4,7 @@ The rules answer through the same port as a language model and leave the same re
 `tail -f logs/llm_exchanges.jsonl | grep strategy_updates` works without a key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -41,6 +41,11 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
         From the question to the answer on the runtime clock.
     usage, cost_usd
         Tokens by kind and what they cost; None where nothing is billed.
+    model, call_hash, attempts
+        As the server named itself; the key of the whole call, prompt included; requests that left.
+    raw, parsed, clamped
+        The answer's text, the JSON in it, and what of that was changed on the way to `response`: path,
+        what was said, what was taken. Nothing of it where the rules answered.
     """
 
     ask_id: str
@@ -55,6 +60,12 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float = 0.0
     usage: Mapping[str, int] | None = None
     cost_usd: float | None = None
+    model: str | None = None
+    call_hash: str | None = None
+    attempts: int = 0
+    raw: str | None = None
+    parsed: Mapping[str, Any] | None = None
+    clamped: Sequence[Sequence[Any]] = ()
 
 
 def exchange_record(exchange: Exchange) -> bytes:
@@ -63,9 +74,13 @@ def exchange_record(exchange: Exchange) -> bytes:
         1, exchange.ts_ns, iso(exchange.ts_ns), exchange.ask_id, exchange.symbol, exchange.source,
         exchange.outcome, exchange.reason, exchange.latency_ms, exchange.usage, exchange.cost_usd,
     ))
+    asked = (b"" if exchange.model is None else b"," + orjson.dumps({
+        "model": exchange.model, "call_hash": exchange.call_hash, "attempts": exchange.attempts,
+        "clamped": exchange.clamped, "parsed": exchange.parsed, "raw": exchange.raw,
+    })[1:-1])
     return b"".join((
         head[:-1], b',"response":', _json(exchange.response), b',"request":', _json(exchange.request),
-        b',"request_hash":"', exchange.request_hash.encode(), b'"}\n',
+        b',"request_hash":"', exchange.request_hash.encode(), b'"', asked, b"}\n",
     ))
 
 

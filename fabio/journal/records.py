@@ -14,13 +14,15 @@ import msgspec
 import orjson
 
 from fabio.journal.exchanges import Exchange, exchange_record
+from fabio.journal.learned import learned_record
 from fabio.journal.reader import read_steps
-from fabio.journal.shapes import changed_record, decision_record, note_record, shadow_record, trade_record
+from fabio.journal.shapes import decision_record, shadow_record, trade_record
 from fabio.journal.sync import sync_file, sync_folder, write_whole
 from fabio.journal.units import Units
 from fabio.model.fact import (
     ExitAsked,
     FillBooked,
+    NoteJudged,
     NoteMade,
     OrderBooked,
     OrderMoved,
@@ -30,6 +32,8 @@ from fabio.model.fact import (
     StopTightened,
     StrategyChanged,
     TradeClosed,
+    UpdateRefused,
+    ZonesSet,
 )
 from fabio.model.instrument import Instrument
 from fabio.model.step import Step
@@ -40,7 +44,7 @@ GROUP_BYTES = 256 * 1024
 
 _RECORDED = frozenset({
     SignalApproved, SignalBlocked, OrderBooked, OrderMoved, FillBooked, TradeClosed, ShadowClosed,
-    StrategyChanged, NoteMade, StopTightened, ExitAsked,
+    StrategyChanged, UpdateRefused, ZonesSet, NoteMade, NoteJudged, StopTightened, ExitAsked,
 })
 _UNFILLED_ENDS = frozenset({"cancelled", "rejected", "expired", "never_accepted"})
 
@@ -58,11 +62,12 @@ class RecordFold:
     Parameters
     ----------
     instruments
-        By symbol, for prices and sizes.
+        By symbol, for prices and sizes, in the order of the machine's markets.
     """
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self._units = {symbol: Units(instrument) for symbol, instrument in instruments.items()}
+        self._in_order = list(self._units.values())
         self._entries: dict[str, dict[str, Any]] = {}  # decision id -> its record, until it is traded or dead
         self._decision_of: dict[str, str] = {}  # order id -> decision id, until its first fill
         self._notes: dict[int, list[str]] = {}  # market -> what happened to its open trade
@@ -100,12 +105,10 @@ class RecordFold:
                     found.append(("trades", trade_record(trade, balance, step, entry, notes)))
                 case ShadowClosed(shadow=shadow):
                     found.append(("shadow", shadow_record(shadow, step, self._units[shadow.symbol])))
-                case StrategyChanged():
-                    found.append(("learning", changed_record(fact, step)))
-                case NoteMade():
-                    found.append(("learning", note_record(fact, step)))
                 case _:
-                    pass
+                    learned = learned_record(fact, step, self._in_order)
+                    if learned is not None:
+                        found.append(("learning", learned))
         return found
 
     def _forget(self, order_id: str) -> None:
@@ -126,6 +129,8 @@ class _RecordFile:
         self.held_records = 0
         if path.exists():
             self._resume(last_seq)
+        else:
+            path.touch()  # people tail it before its first line
 
     def _resume(self, last_seq: int | None) -> None:
         data = self._path.read_bytes()
@@ -283,9 +288,6 @@ def rebuild(folder: Path, instruments: Mapping[str, Instrument]) -> dict[str, in
         for file in files.values():
             file.close(durable=True)
     for name, aside in asides.items():
-        if counts[name]:
-            os.replace(aside, folder / f"{name}.jsonl")
-        else:
-            (folder / f"{name}.jsonl").unlink(missing_ok=True)
+        os.replace(aside, folder / f"{name}.jsonl")
     sync_folder(folder)
     return counts

@@ -7,17 +7,12 @@ trade its decision, a decision its signal and the exchange (`ask_id`) behind its
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from fabio.journal.times import iso
 from fabio.journal.units import Units, dollars, real, seconds
-from fabio.model.event import OperatorAsked
-from fabio.model.fact import NoteMade, RegimeInferred, StrategyChanged
 from fabio.model.order import ShadowTrade, Trade
 from fabio.model.regime import Regime
 from fabio.model.signal import Decision
 from fabio.model.step import Step
-from fabio.model.strategy import StrategyState
 
 _SIDES = {1: "long", -1: "short"}
 _ZERO = Decimal(0)
@@ -58,7 +53,7 @@ def decision_record(decision: Decision, step: Step, units: Units, order_id: str 
         "size": units.size(decision.size_steps), "size_reason": decision.size_reason,
         "signal_id": signal_id(decision.id), "order_id": order_id,
         "ask_id": None if regime is None else regime.ask_id, "tape_pos": decision.tape_pos,
-        "regime": None if regime is None else _regime(regime, decision.ts_ns),
+        "regime": None if regime is None else _regime(regime, decision.ts_ns), "zone": decision.zone or None,
         "verdicts": [
             {"guard": each.guard, "passed": each.passed, "value": real(each.value),
              "threshold": real(each.threshold), "reason": each.reason}
@@ -104,40 +99,6 @@ def shadow_record(shadow: ShadowTrade, step: Step, units: Units) -> dict[str, An
         "exit_price": units.price(shadow.exit_ticks), "exit_leg": shadow.exit_leg,
         "duration_s": seconds(shadow.exit_ns - shadow.entry_ns), "decision_id": shadow.decision_id,
         "signal_id": signal_id(shadow.decision_id),
-    }
-
-
-def changed_record(fact: StrategyChanged, step: Step) -> dict[str, Any]:
-    """Give a line of `learning.jsonl` for a strategy whose state changed."""
-    before, after = _state(fact.before), _state(fact.after)
-    return {
-        **_learned("strategy_changed", step), "id": None, "strategy": fact.name, "source": fact.source,
-        "reason": fact.reason, "text": None,
-        "changed": {name: [before[name], after[name]] for name in after if before[name] != after[name]},
-        "before": before, "after": after,
-    }
-
-
-def note_record(fact: NoteMade, step: Step) -> dict[str, Any]:
-    """Give a line of `learning.jsonl` for a note to the future self."""
-    note = fact.note
-    return {
-        **_learned("note", step), "id": note.id, "strategy": None, "source": note.source, "reason": None,
-        "text": note.text, "changed": None, "before": None, "after": None,
-    }
-
-
-def _state(state: StrategyState) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(state)
-    return {**fields, "risk_fraction": real(state.risk_fraction), "min_rr": real(state.min_rr)}
-
-
-def _learned(kind: str, step: Step) -> dict[str, Any]:
-    event = step.event
-    return {
-        "v": 1, "ts_ns": step.ts_ns, "ts": iso(step.ts_ns), "seq": step.seq, "kind": kind,
-        "ask_id": next((fact.regime.ask_id for fact in step.facts if isinstance(fact, RegimeInferred)), None),
-        "asked_by": event.id if isinstance(event, OperatorAsked) else None,
     }
 
 

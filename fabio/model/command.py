@@ -1,16 +1,23 @@
 """Commands: what the machine asks of the outside. Imperatives."""
 
+from decimal import Decimal
+
 import msgspec
 
 from fabio.model.order import Order
 
 
 class AskRegime(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Ask the model; nobody waits. `request_hash` is SHA-256 of the request's canonical JSON."""
+    """Ask the model outside; nobody waits.
+
+    `request_hash` is SHA-256 of the question's canonical JSON; `reserved` the most the asking may
+    cost, in USD.
+    """
 
     ask_id: str
     market: int
     request_hash: str
+    reserved: Decimal
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from fabio.model.assessment import Assessment, ModelTerms
 from fabio.model.order import Fill
-from fabio.model.regime import Assessment
 from fabio.model.tick import Ticks
 from fabio.model.venue import VenueOrder, VenuePicture
 
@@ -27,24 +27,36 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ts_ns: int
 
 
+class ModelConnected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A run began with a model outside, or (None) without one."""
+
+    ts_ns: int
+    terms: ModelTerms | None
+
+
 class RegimeAnswered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The model answered."""
+    """The model outside answered; `cost` in USD, None where it is not known."""
 
     ts_ns: int
     market: int
     ask_id: str
     source: str
     assessment: Assessment
+    cost: Decimal | None = None
 
 
 class RegimeFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The model did not answer, or not usably; `reason` is from a closed set of the adapter."""
+    """The model did not answer, or not usably.
+
+    `reason` begins with a word of a closed set; `cost` in USD, None where it is not known.
+    """
 
     ts_ns: int
     market: int
     ask_id: str
     source: str
     reason: str
+    cost: Decimal | None = None
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -124,12 +136,12 @@ class FeedRestored(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class OperatorAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A person (or a program, through the inbox) asks something of the agent.
 
-    `name` is the strategy for enable and disable, else empty.
+    `name` is the strategy for enable and disable, for undo the id of what is to be undone, else empty.
     """
 
     ts_ns: int
     id: str
-    verb: Literal["stop", "flatten", "halt", "resume", "enable", "disable"]
+    verb: Literal["stop", "flatten", "halt", "resume", "enable", "disable", "undo"]
     name: str = ""
     reason: str = ""
 
@@ -258,7 +270,7 @@ VenueEvent = (
     OrderAccepted | OrderRejected | OrderFilled | BracketWorking | OrderCancelled | OrderExpired
 )
 JournaledEvent = (
-    TimerFired | RegimeAnswered | RegimeFailed | OrderAccepted | OrderRejected | OrderFilled
+    TimerFired | ModelConnected | RegimeAnswered | RegimeFailed | OrderAccepted | OrderRejected | OrderFilled
     | BracketWorking | OrderCancelled | OrderExpired | FeedLost | FeedRestored | OperatorAsked
     | HistoryLoaded | OrderUnknown | OrderLookedUp | BracketLost | CommandFailed | VenueSeen | VenueLost
     | VenueRestored | AccountSeen | ArmAsked | DisarmAsked

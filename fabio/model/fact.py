@@ -8,10 +8,12 @@ from decimal import Decimal
 
 import msgspec
 
+from fabio.model.assessment import ModelTerms
 from fabio.model.order import Fill, Order, OrderState, Position, ShadowTrade, Trade
 from fabio.model.regime import Regime
 from fabio.model.signal import Decision
-from fabio.model.strategy import Note, StrategyState
+from fabio.model.strategy import Note, NoteStatus, StrategyState, StrategyUpdate
+from fabio.model.told import Told
 from fabio.model.venue_fact import VenueFact
 from fabio.model.zone import Zone
 
@@ -42,30 +44,81 @@ class RegimeAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class RegimeInferred(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """An answer became the market's regime."""
+    """The rules answered; in force where no answer of a model stands."""
 
     market: int
     regime: Regime
 
 
-class RegimeAskFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """An ask ended without an answer; the last regime stays, ageing."""
+class ModelSet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Who is asked beside the rules from now on; None for nobody."""
+
+    terms: ModelTerms | None
+
+
+class ModelAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A question left for the model outside.
+
+    Parameters
+    ----------
+    why
+        What had moved, or happened, since the last one.
+    reserved
+        The most it may cost, in USD.
+    told
+        What it tells, in short: the next one leaves when something of it has moved.
+    """
+
+    market: int
+    ask_id: str
+    ts_ns: int
+    why: str
+    request_hash: str
+    reserved: Decimal
+    told: Told
+
+
+class ModelAnswered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The model outside answered in time; `stands` where its authority makes it the regime in force.
+
+    `cost` in USD, None where it is not known: then what was reserved counts.
+    """
+
+    market: int
+    regime: Regime
+    stands: bool
+    cost: Decimal | None
+
+
+class ModelFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A question to the model outside ended without effect: the rules' label stands."""
 
     market: int
     ask_id: str
     reason: str
+    cost: Decimal | None
+
+
+class ModelHeld(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The model outside is asked less, or not at all, and why; empty: it is asked again."""
+
+    reason: str
 
 
 class ZonesSet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The market's importance zones changed."""
+    """Somebody's importance zones stand beside the profile's; `before` is what stood there."""
 
+    id: str
     market: int
     zones: tuple[Zone, ...]
+    before: tuple[Zone, ...]
+    source: str
 
 
 class StrategyChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A strategy's state changed; `source` is who did it (`rules`, a model, `operator`)."""
 
+    id: str
     name: str
     before: StrategyState
     after: StrategyState
@@ -73,10 +126,26 @@ class StrategyChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
+class UpdateRefused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A change somebody wanted was not made, and why not."""
+
+    update: StrategyUpdate
+    source: str
+    reason: str
+
+
 class NoteMade(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A note to the future self."""
+    """A note to the future self; pending until outcomes speak."""
 
     note: Note
+
+
+class NoteJudged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Outcomes, age or a person changed what a note is worth."""
+
+    note_id: str
+    status: NoteStatus
+    reason: str
 
 
 class SignalApproved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -195,8 +264,9 @@ class HistoryKnown(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Fact = (
-    SessionRolled | TradeDateBegan | RegimeAsked | RegimeInferred | RegimeAskFailed | ZonesSet
-    | StrategyChanged | NoteMade | SignalApproved | SignalBlocked | OrderBooked | OrderMoved
-    | FillBooked | StopPlaced | StopTightened | ExitAsked | TradeClosed | ShadowOpened
-    | ShadowClosed | Halted | Resumed | FeedChanged | HistoryKnown | VenueFact
+    SessionRolled | TradeDateBegan | RegimeAsked | RegimeInferred | ModelAsked | ModelAnswered | ModelFailed
+    | ModelHeld | ZonesSet | StrategyChanged | UpdateRefused | NoteMade | NoteJudged
+    | SignalApproved | SignalBlocked | OrderBooked | OrderMoved | FillBooked | StopPlaced | StopTightened
+    | ExitAsked | TradeClosed | ShadowOpened | ShadowClosed | ModelSet | Halted | Resumed
+    | FeedChanged | HistoryKnown | VenueFact
 )

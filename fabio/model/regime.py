@@ -1,11 +1,8 @@
-"""Regime and Assessment: what somebody thinks the market is doing."""
+"""Regime: what somebody thinks the market is doing."""
 
 from typing import Literal
 
 import msgspec
-
-from fabio.model.strategy import StrategyUpdate
-from fabio.model.zone import Zone
 
 Label = Literal["trend", "range", "chop", "volatile", "unclear"]
 Direction = Literal["up", "down", "none"]
@@ -32,24 +29,3 @@ class Regime(msgspec.Struct, frozen=True, kw_only=True):
     good_until_ns: int
     reasoning: str = ""
     last_ticks: int | None = None
-
-
-class Assessment(msgspec.Struct, frozen=True, kw_only=True):
-    """One whole answer of a model, the rules included.
-
-    `chosen_model` is the playbook model that fits (`trend_continuation`,
-    `mean_reversion` or `none`); `strategy_updates`, `zones` and `notes` are what the answer
-    would change.
-    """
-
-    market_state: Balance
-    regime: Label
-    direction: Direction = "none"
-    location_vs_value: ValueLocation
-    location_vs_poc: PocLocation
-    chosen_model: str = "none"
-    confidence: float
-    reasoning: str
-    strategy_updates: tuple[StrategyUpdate, ...] = ()
-    zones: tuple[Zone, ...] = ()
-    notes: tuple[str, ...] = ()

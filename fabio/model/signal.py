@@ -88,7 +88,8 @@ class Verdict(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A signal with every guard's verdict, on the snapshot it was made on.
 
-    `size_steps` is 0 and `refused_by` names the guards (or `sizing`) when blocked.
+    `size_steps` is 0 and `refused_by` names the guards (or `sizing`) when blocked. `zone` names the
+    importance zone in whose band price stood, empty outside all.
     """
 
     id: str
@@ -105,3 +106,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     size_reason: str
     regime: Regime | None
     stats: MarketStats
+    zone: str = ""

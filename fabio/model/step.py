@@ -10,12 +10,11 @@ from fabio.model.fact import Fact
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
-    """The content behind a `RegimeAsked`: data for the shell, neither fact nor command.
+    """The content behind a `RegimeAsked` or a `ModelAsked`: data for the shell, neither fact nor command.
 
     `body` is the request's canonical JSON, `request_hash` its SHA-256. The journal keeps the
-    hash alone; the content stands in `llm_exchanges.jsonl`. `brief` is what the rules need of
-    it, as values. `response` is the answer's JSON where the rules answered within the step, None
-    where somebody outside is asked.
+    hash alone; the content stands in `llm_exchanges.jsonl`. `response` is the answer's JSON where
+    the rules answered within the step, None where the model outside is asked.
     """
 
     ask_id: str
@@ -23,7 +22,6 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     symbol: str
     body: bytes
     request_hash: str
-    brief: Any
     response: bytes | None = None
 
     @property

@@ -45,7 +45,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     bars
         The last finished 1-minute bars, oldest first, at most 32.
     regime
-        The last label given; None before the first, stale after its `good_until_ns`.
+        The label in force; None before the first, stale after its `good_until_ns`.
+    rules_regime
+        What the rules said last, where a model's label is in force that may not widen what they
+        allow; else None.
     rule_label
         What the rule classifier says at this minute.
     state
@@ -75,3 +78,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     account: Account
     recent: Recent
     is_approximate: bool = False
+    rules_regime: Regime | None = None

@@ -29,6 +29,7 @@ from fabio.model.stats import Nodes
 from fabio.model.strategy import Note, StrategyPerformance, StrategyState
 from fabio.model.zone import Zone
 from fabio.regime import numbers
+from fabio.regime.evidence import Lesson
 from fabio.regime.layout import market_layout
 from fabio.regime.reading import Readings
 from fabio.regime.rule_model import Brief
@@ -37,7 +38,6 @@ from fabio.regime.template import Parts, Template, fill
 Arrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
 NS = 1_000_000_000
 MIN_NS = 60 * NS
-NOTES_SHOWN = 5
 ANSWERS_SHOWN = 3
 ANSWERS_KEPT = 16
 
@@ -50,7 +50,9 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
     configured
         The strategies' states as they were configured.
     notes
-        Oldest first; the newest few are shown.
+        Those that are shown.
+    lessons
+        What the record teaches: not told, the rules answer with it.
     positions
         The open positions of this instrument.
     theses
@@ -61,6 +63,7 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
     configured: Mapping[str, StrategyState]
     performance: Mapping[str, StrategyPerformance]
     notes: Sequence[Note]
+    lessons: tuple[Lesson, ...] = ()
     positions: Sequence[Position]
     theses: Mapping[str, str]
     account: Account
@@ -92,6 +95,7 @@ class QuestionWriter:
         self._is_put = False  # whether all this stands in the template and the opening
         self._rules: Mapping[str, Any] = {}
         self._states: dict[str, dict[str, Any]] = {}
+        self._lessons: tuple[Lesson, ...] = ()
         # label, direction, confidence, source -> the text around an answer's two numbers: until the next bar
         # one answer is as the other
         self._answers: dict[tuple[str, str, float, str], tuple[bytes, bytes, bytes]] = {}
@@ -111,10 +115,11 @@ class QuestionWriter:
         """Take in what the agent knows of itself; ages are in whole minutes of the clock."""
         minute = now_ns // MIN_NS
         self._states = tell_states(record.states, record.configured)
+        self._lessons = record.lessons
         self._head["account"] = orjson.dumps(_account(record))
         self._head["historical_notes_snippet"] = orjson.dumps([
-            {"age_min": minute - note.ts_ns // MIN_NS, "id": note.id, "text": note.text}
-            for note in record.notes[-NOTES_SHOWN:]
+            {"age_min": minute - note.ts_ns // MIN_NS, "id": note.id, "text": note.claim.text}
+            for note in record.notes
         ])
         slots = self._slots
         slots["open_positions"] = orjson.dumps([
@@ -151,10 +156,8 @@ class QuestionWriter:
         shown = answers[-ANSWERS_SHOWN:]
         told = [self._answer(regime, now_ns, brief[0]) for regime in shown]
         body = b"".join((self._opening, b",".join(told), b"]", self._template.written(length)))
-        return body, Brief(
-            self._rules, self._states, tuple([(regime.label, regime.direction) for regime in shown]),
-            self._price(brief[0]), *brief[1:],
-        )
+        side, to_vah, to_val = brief[1:]
+        return body, Brief(self._rules, self._states, side, to_vah, to_val, self._lessons)
 
     def _price(self, ticks: int) -> float:
         return ticks * self._tick_over / self._tick_under

@@ -1,23 +1,20 @@
 """The rule model: what the rules answer through the same port as a language model.
 
-It reads nothing but the question. Its label is the rules' own; its strategy updates are
-two, both bounded and reversible: risk is halved while the market is volatile, and given
-back once neither this answer nor the last ones say so. A lower risk that somebody else
-set is left alone.
+Its label is the rules' own. Its strategy updates and notes are the lessons that the agent's
+own record teaches (`regime/evidence.py`), each given once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from fabio.model.regime import Assessment, Balance, Direction, Label, PocLocation, ValueLocation
-from fabio.model.strategy import StrategyUpdate
+from fabio.model.assessment import Assessment
+from fabio.model.regime import Balance, Direction, Label, PocLocation, ValueLocation
+from fabio.model.strategy import Claim, StrategyUpdate
 from fabio.model.zone import Zone
+from fabio.regime.evidence import Lesson
 
-RISK_CEILING = 0.01
-VOLATILE_SHARE = 0.5
-"""Share of the configured risk that is left in a volatile market."""
 POC_SIDES: tuple[PocLocation, PocLocation, PocLocation] = ("below_poc", "at_poc", "above_poc")
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -29,17 +26,16 @@ class Brief(msgspec.Struct, frozen=True, gc=False):
     ----------
     rules, strategy_state
         The question's parts of these names.
-    last_answers
-        Label and direction of the answers shown, oldest first.
+    lessons
+        What the record teaches now.
     """
 
     rules: Mapping[str, Any]
     strategy_state: Mapping[str, Mapping[str, Any]]
-    last_answers: tuple[tuple[str, str], ...]
-    last_price: float
     poc_side: int
     to_vah_ticks: int
     to_val_ticks: int
+    lessons: tuple[Lesson, ...] = ()
 
 
 def brief_of(request: Mapping[str, Any]) -> Brief:
@@ -48,8 +44,6 @@ def brief_of(request: Mapping[str, Any]) -> Brief:
     return Brief(
         rules=request["rules"],
         strategy_state=request["strategy_state"],
-        last_answers=tuple((past["regime"], past["direction"]) for past in request["last_answers"]),
-        last_price=request["last_price"],
         poc_side=POC_SIDES.index(request["poc_cross_stats"]["current_side"]) - 1,
         to_vah_ticks=stats["distance_to_vah_ticks"],
         to_val_ticks=stats["distance_to_val_ticks"],
@@ -60,7 +54,6 @@ def answer(brief: Brief) -> Assessment:
     """Answer one question."""
     rules = brief.rules
     label, state = rules["label"], rules["market_state"]
-    updates = _risk_updates(brief)
     return Assessment(
         market_state=state,
         regime=label,
@@ -70,8 +63,8 @@ def answer(brief: Brief) -> Assessment:
         chosen_model=chosen_model(label, state),
         confidence=rules["confidence"],
         reasoning=rules["reasoning"],
-        strategy_updates=updates,
-        notes=_notes(brief, updates),
+        strategy_updates=tuple([lesson.update for lesson in brief.lessons]),
+        notes=tuple([lesson.claim for lesson in brief.lessons if lesson.claim is not None]),
     )
 
 
@@ -91,13 +84,14 @@ class RuleModel:
     def answer(self, brief: Brief) -> tuple[Assessment, bytes]:
         """Answer one question; give the response's JSON too."""
         rules, states = brief.rules, brief.strategy_state
-        seen = (brief.last_answers, brief.poc_side, _location_vs_value(brief))
-        if self._said is not None and self._rules is rules and self._states is states and self._seen == seen:
+        seen = (brief.poc_side, _location_vs_value(brief))
+        if (self._said is not None and not brief.lessons and self._rules is rules and self._states is states
+                and self._seen == seen):
             return self._said
         assessment = answer(brief)
         said = (assessment, response_json(assessment, brief))
         self._rules, self._states, self._seen = rules, states, seen
-        self._said = None if assessment.strategy_updates or assessment.notes else said
+        self._said = None if brief.lessons else said
         return said
 
 
@@ -137,7 +131,7 @@ class _Response(msgspec.Struct, frozen=True):
     trade_decisions: tuple[()]
     strategy_updates: _StrategyUpdates
     importance_zones: tuple[Zone, ...]
-    notes_to_future_self: tuple[str, ...]
+    notes_to_future_self: tuple[Claim, ...]
 
 
 def response_json(assessment: Assessment, brief: Brief) -> bytes:
@@ -176,41 +170,3 @@ def _location_vs_value(brief: Brief) -> ValueLocation:
     if brief.to_vah_ticks > 0:
         return "above_value"
     return "below_value" if brief.to_val_ticks < 0 else "in_value"
-
-
-def _risk_updates(brief: Brief) -> tuple[StrategyUpdate, ...]:
-    volatile = brief.rules["label"] == "volatile"
-    if not volatile and any(label == "volatile" for label, _ in brief.last_answers):
-        return ()  # smaller at once, bigger only when a whole row of answers agrees
-    updates = []
-    for name, state in brief.strategy_state.items():
-        configured = state["configured_risk_fraction"]
-        if configured is None:
-            continue
-        full = min(configured, RISK_CEILING)
-        halved, now = full * VOLATILE_SHARE, state["risk_fraction"]
-        if volatile and now > halved:
-            updates.append(StrategyUpdate(
-                name=name, risk_fraction=halved,
-                reason=f"volatile: risk per trade halved from {now:.4f} to {halved:.4f} of the balance"))
-        elif not volatile and now == halved:
-            updates.append(StrategyUpdate(
-                name=name, risk_fraction=full,
-                reason=f"calm again: risk per trade back from {now:.4f} to {full:.4f} of the balance"))
-    return tuple(updates)
-
-
-def _notes(brief: Brief, updates: Sequence[StrategyUpdate]) -> tuple[str, ...]:
-    rules, past = brief.rules, brief.last_answers
-    if updates:
-        word = "volatile" if rules["label"] == "volatile" else "calm again"
-        ratio = rules["range_ratio"]
-        seen = "unknown" if ratio is None else f"{ratio:.2f}"
-        return (f"{word} at {brief.last_price}: range_ratio {seen}, risk of {len(updates)} "
-                f"strategies now {updates[0].risk_fraction}",)
-    if not past or rules["label"] != "trend":
-        return ()
-    before, after = past[-1][1], rules["direction"]
-    if {before, after} != {"up", "down"}:
-        return ()
-    return (f"trend turned from {before} to {after} at {brief.last_price}",)

@@ -56,6 +56,7 @@ class Agent:
         self.folder = folder
         self.life = life
         self.board = board
+        self.tasks: dict[str, Watcher] = {}  # root tasks beside the life's
         self.stopping = ""  # why, once somebody asked
         self.leave: Callable[[], None] = lambda: None  # what to do before leaving at once
         self.last_words: Callable[[BaseException | None], None] = lambda error: None  # told how it ended
@@ -69,7 +70,7 @@ class Agent:
     async def run(self, watchers: Mapping[str, Watcher] | None = None) -> None:
         """Live until the feed ends, somebody asks to stop, or a root task fails."""
         parts: dict[str, Watcher] = {
-            "life": self._live, **self.life.tasks, "inbox": self._read_inbox, "heartbeat": self._beat,
+            "life": self._live, **self.life.tasks, **self.tasks, "inbox": self._read_inbox, "heartbeat": self._beat,
             **(watchers or {}),
         }
         self._listen_to_signals()

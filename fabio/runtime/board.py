@@ -12,6 +12,9 @@ from fabio.journal.times import iso
 from fabio.journal.units import Units
 from fabio.model.account import Account
 from fabio.model.fact import (
+    Fact,
+    ModelAnswered,
+    ModelAsked,
     RegimeAsked,
     RegimeInferred,
     SessionRolled,
@@ -24,6 +27,7 @@ from fabio.model.signal import Decision
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
 from fabio.portfolio.account import AccountSettings
+from fabio.runtime.in_force import InForce
 from fabio.runtime.summary import Summary
 from fabio.runtime.venue_status import venue_status
 
@@ -59,6 +63,7 @@ class Board:
         self.by_day: dict[str, Decimal] = {}  # trade date -> net P&L of trades made at the venue
         self._one_session = one_session
         self._live = live
+        self._in_force = InForce()
         self._label = ""
 
     def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
@@ -91,13 +96,18 @@ class Board:
                         self.by_day[day] = self.by_day.get(day, Decimal(0)) + trade.net_pnl
                 case RegimeAsked():
                     self.asks += 1
-                case RegimeInferred(regime=regime):
-                    label = f"{regime.label} {regime.direction}"
-                    if label != self._label:
-                        self._label, self.regime_since_ns = label, step.ts_ns
+                case RegimeInferred() | ModelAnswered() | ModelAsked():
+                    self._take_regime(fact, step.ts_ns)
                 case _:
                     pass
         self.summary.step(step, body)
+
+    def _take_regime(self, fact: Fact, ts_ns: int) -> None:
+        in_force = self._in_force.take(fact)
+        if in_force is not None:
+            label = f"{in_force[1].label} {in_force[1].direction}"
+            if label != self._label:
+                self._label, self.regime_since_ns = label, ts_ns
 
     def account(self) -> Account:
         """The account, marked at the last prices."""
@@ -136,11 +146,25 @@ class Board:
                 name: {**msgspec.structs.asdict(each), "record": _record(engine, name)}
                 for name, each in state.strategies.items()
             },
+            "model": _model(engine),
             "venue": None if self._live is None else venue_status(engine, self._live, self.by_day),
             "decisions": self.summary.approved + self.summary.blocked,
             "trades": len(self.summary.trades),
             "net_pnl": float(self.summary.net_pnl),
         }
+
+
+def _model(engine: Engine) -> dict[str, Any] | None:
+    """Tell of the model outside; None where the rules answer alone."""
+    state = engine.state
+    if state.model is None:
+        return None
+    record, ledger = state.markets[0], state.ledger
+    return {
+        "name": state.model.name, "authority": state.model.authority, "held": state.model_held,
+        "calls_today": ledger.calls, "spent_today_usd": float(ledger.spent), "is_paid": state.model.is_paid,
+        "asking": record.asking is not None, "stands": record.stands is not None,
+    }
 
 
 def _record(engine: Engine, name: str) -> dict[str, Any]:

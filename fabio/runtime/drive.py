@@ -41,6 +41,13 @@ class Broker(Protocol):
         """Take a command, and return at once."""
 
 
+class Asks(Protocol):
+    """The model outside; what comes of a question is an event, later."""
+
+    def ask(self, question: Question, command: AskRegime) -> None:
+        """Take a question, and return at once."""
+
+
 class Driver:
     """Machine and exchange, wired in one thread.
 
@@ -53,6 +60,8 @@ class Driver:
     ----------
     broker
         Where there is a venue beside the paper exchange; None on paper alone.
+    model
+        Where somebody outside is asked; None where the rules answer alone.
     """
 
     def __init__(self, engine: Engine, exchange: Exchange, sinks: tuple[Sink, ...] = ()) -> None:
@@ -60,6 +69,7 @@ class Driver:
         self.exchange = exchange
         self.sinks = sinks
         self.broker: Broker | None = None
+        self.model: Asks | None = None
         self._digest = hashlib.sha256()
 
     @property
@@ -119,7 +129,7 @@ class Driver:
     def send(self, command: Command, ts_ns: int) -> None:
         """Hand a command to whoever has the orders now: the paper exchange, or the venue's broker."""
         if isinstance(command, AskRegime):
-            return  # its question was handed on with the step
+            return  # its question is handed on with the step
         at_venue = self.engine.state.venue.has_orders
         if isinstance(command, ORDER_COMMANDS) and not at_venue:
             self.exchange.submit(command, ts_ns)
@@ -141,10 +151,19 @@ class Driver:
         for command in step.commands:
             self.send(command, step.ts_ns)
         for question in step.questions:
-            if question.response is not None:  # else its answer is an event, and comes later
+            if question.response is not None:
                 exchange = exchange_of(question, step)
                 for sink in self.sinks:
                     sink.exchange(exchange)
+            elif self.model is not None:
+                self.model.ask(question, _command_of(question, step))
+
+
+def _command_of(question: Question, step: Step) -> AskRegime:
+    return next(
+        command for command in step.commands
+        if isinstance(command, AskRegime) and command.ask_id == question.ask_id
+    )
 
 
 def exchange_of(question: Question, step: Step) -> ModelExchange:

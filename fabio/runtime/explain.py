@@ -142,7 +142,8 @@ def _brief(record: Record) -> Record:
 
 def _of_question(story: Story, ask: Record) -> Record:
     regime = ask["regime"]
-    chain = [link("question", "question", f"asked in the {ask['band'] or 'unknown'} band")]
+    words = f"asked in the {ask['band'] or 'unknown'} band" if ask.get("why") is None else f"asked because {ask['why']}"
+    chain = [link("question", "question", words)]
     if regime is not None:
         chain.append(regime_link(regime))
     if ask["failed"] is not None:

@@ -85,8 +85,19 @@ def recover(
     sink.hold(tape.total - position)
     for ticks in tape.read(position):
         driver.feed(ticks)
+    _fail_questions(driver)
     return Recovered(steps=fold.steps, ticks=tape.total, acted=frozenset(fold.acted),
                      lived_again=tape.total - position)
+
+
+def _fail_questions(driver: Driver) -> None:
+    """End the questions whose answer nobody brings any more; what they cost is not known."""
+    for index, record in enumerate(driver.engine.state.markets):
+        if record.asking is not None:
+            driver.happen(RegimeFailed(
+                ts_ns=driver.engine.state.now_ns, market=index, ask_id=record.asking.ask_id, source="",
+                reason="restarted: the agent ended before the answer came",
+            ))
 
 
 class _Fold:
@@ -133,12 +144,7 @@ class _Fold:
             self._take_new_exchange()
         self._check_held()
         driver.reported(list(self._reports))
-        for index, record in enumerate(driver.engine.state.markets):
-            if record.ask_in_flight:
-                driver.happen(RegimeFailed(
-                    ts_ns=driver.engine.state.now_ns, market=index, ask_id=record.ask_in_flight, source="",
-                    reason="the agent was restarted before the answer came",
-                ))
+        _fail_questions(driver)
 
     def _live_until(self, position: int) -> None:
         engine = self._driver.engine

@@ -20,6 +20,7 @@ from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
 from fabio.model.step import Step
 from fabio.portfolio.account import AccountSettings
+from fabio.runtime.advising import OPENAI, chosen_model, connect, tell
 from fabio.runtime.agent import Agent
 from fabio.runtime.board import Board
 from fabio.runtime.drive import Driver
@@ -53,6 +54,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
         Exchange seconds per second; infinity for as fast as it goes; None for the feed's default.
     until
         `HH:MM` of the exchange or an ISO time; empty for the end.
+    model
+        `rules` or `openai`; None takes a model where a key is set.
     changes
         `--set` and `--without`, for the record.
     """
@@ -64,6 +67,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     speed: float | None = None
     until: str = ""
+    model: str | None = None
     changes: tuple[str, ...] = ()
 
 
@@ -109,6 +113,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Back(msgspec.Struct, frozen=True, kw_only=True):
     """A folder whose past is back; `is_new` where it had none."""
 
+    plan: RunPlan
+    settings: Settings
     driver: Driver
     sink: FolderSink
     board: Board
@@ -118,8 +124,13 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     words: tuple[str, ...]
 
     def ready(self, folder: Path, life: Life, held: Claim, identity: Mapping[str, Any]) -> Ready:
-        """Put the agent together."""
+        """Put the agent together, with the model outside where one is asked."""
         agent = Agent(self.driver, self.sink, life, self.board, Inbox(folder, self.recovered.acted), folder, identity)
+        if chosen_model(self.settings, self.plan.model) == OPENAI:
+            adviser = connect(self.settings, self.plan.mode, self.driver, lambda: life.now_ns, folder)
+            agent.tasks["model"] = adviser.run
+        else:
+            tell(self.driver, life.now_ns, None)
         return Ready(agent=agent, driver=self.driver, sink=self.sink, claim=held, board=self.board, zone=self.zone,
                      recovered=self.recovered, words=self.words)
 
@@ -153,7 +164,8 @@ def reopen(plan: RunPlan, settings: Settings, place: Place, say: Callable[[str],
         "version": __version__, "feed": place.world.feed, "settings": settings_hash(settings),
         "changes": list(plan.changes), "resumed_at": recovered.ticks,
     })
-    return Back(driver=driver, sink=sink, board=board, zone=zone, recovered=recovered, is_new=is_new, words=words)
+    return Back(plan=plan, settings=settings, driver=driver, sink=sink, board=board, zone=zone, recovered=recovered,
+                is_new=is_new, words=words)
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):

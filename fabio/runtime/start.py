@@ -12,6 +12,7 @@ from fabio.journal.tape import TapeReader
 from fabio.journal.world import Claim, World, claim, read_world
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
+from fabio.runtime.advising import chosen_model
 from fabio.runtime.board import Board
 from fabio.runtime.demo import Demo
 from fabio.runtime.demo_names import DEFAULT_SEED, WATCHED_S
@@ -51,6 +52,7 @@ def prepare(plan: RunPlan, settings: Settings, say: Callable[[str], None]) -> Re
     OtherWorld, FolderBusy, RecoveryFailed, TapeError, ConfigError
         See each; the folder is let go of.
     """
+    chosen_model(settings, plan.model)  # whose key is missing, before anything is opened
     if plan.feed == TOPSTEPX:
         return prepare_live(plan, settings, say)
     opened = _open_demo(plan, settings) if plan.feed == DEMO else _open_file(plan, settings)

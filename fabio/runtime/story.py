@@ -16,11 +16,13 @@ from fabio.journal.times import iso
 from fabio.journal.units import Units, dollars
 from fabio.model.fact import (
     FillBooked,
+    ModelAnswered,
+    ModelAsked,
+    ModelFailed,
     NoteMade,
     OrderBooked,
     OrderMoved,
     RegimeAsked,
-    RegimeAskFailed,
     RegimeInferred,
     SessionRolled,
     StrategyChanged,
@@ -31,6 +33,7 @@ from fabio.model.order import Fill
 from fabio.model.step import Step
 from fabio.model.strategy import StrategyPerformance, StrategyState
 from fabio.portfolio.performance import book_trade
+from fabio.runtime.in_force import InForce
 
 Record = dict[str, Any]
 
@@ -66,6 +69,7 @@ class Story:
         self.first_ns = self.last_ns = 0
         self.steps = 0
         self._regimes: dict[int, list[tuple[int, str]]] = defaultdict(list)  # market -> when, ask id
+        self._in_force = InForce()
         self._decision_of: dict[str, str] = {}  # order id -> decision id
         self._open: dict[int, str] = {}  # market -> decision id of what is held
         self._instruments = instruments
@@ -116,11 +120,17 @@ class Story:
 
     def _take_fact(self, fact: Any, step: Step) -> None:
         when = {"ts_ns": step.ts_ns, "ts": iso(step.ts_ns)}
+        in_force = self._in_force.take(fact)
+        if in_force is not None:
+            self._regimes[in_force[0]].append((step.ts_ns, in_force[1].ask_id))
         match fact:
             case RegimeAsked(ask_id=ask_id, market=market, band=band):
                 self.asks[ask_id] = {**when, "id": ask_id, "market": market, "band": band, "regime": None,
                                      "failed": None}
-            case RegimeInferred(market=market, regime=regime):
+            case ModelAsked(ask_id=ask_id, market=market, why=why):
+                self.asks[ask_id] = {**when, "id": ask_id, "market": market, "band": None, "regime": None,
+                                     "failed": None, "why": why}
+            case RegimeInferred(market=market, regime=regime) | ModelAnswered(market=market, regime=regime):
                 asked = self.asks.setdefault(regime.ask_id, {**when, "id": regime.ask_id, "market": market,
                                                              "band": None, "failed": None})
                 asked["regime"] = {
@@ -128,8 +138,7 @@ class Story:
                     "source": regime.source, "reasoning": regime.reasoning, "answered_ns": regime.answered_at_ns,
                     "good_until_ns": regime.good_until_ns,
                 }
-                self._regimes[market].append((step.ts_ns, regime.ask_id))
-            case RegimeAskFailed(ask_id=ask_id, reason=reason) if ask_id in self.asks:
+            case ModelFailed(ask_id=ask_id, reason=reason) if ask_id in self.asks:
                 self.asks[ask_id]["failed"] = reason
             case OrderBooked(order=order):
                 self._decision_of[order.id] = order.decision_id

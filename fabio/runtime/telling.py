@@ -14,6 +14,8 @@ from fabio.model.signal import Decision
 from fabio.model.step import Step
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import Ticks
+from fabio.runtime.in_force import InForce
+from fabio.runtime.telling_model import model_words
 from fabio.runtime.telling_venue import venue_words
 
 SIDES = {1: "long", -1: "short", 0: "flat"}
@@ -34,6 +36,7 @@ class Telling:
         self._instruments = instruments
         self._zone = zone
         self._say = say
+        self._in_force = InForce()
         self._labels: dict[int, tuple[str, str]] = {}  # market -> label and direction told last
 
     def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
@@ -45,8 +48,9 @@ class Telling:
     def recalled(self, step: Step) -> None:
         """Learn from the record what was told already."""
         for fact in step.facts:
-            if isinstance(fact, facts.RegimeInferred):
-                self._labels[fact.market] = (fact.regime.label, fact.regime.direction)
+            in_force = self._in_force.take(fact)
+            if in_force is not None:
+                self._labels[in_force[0]] = (in_force[1].label, in_force[1].direction)
 
     def step(self, step: Step, body: bytes) -> None:
         """Say what a step's facts mean."""
@@ -84,8 +88,9 @@ class Telling:
                 return f"stop      to {price(self._instruments[market], stop)}{_because(reason)}"
             case facts.TradeClosed(trade=trade, balance=balance):
                 return self._trade(trade, balance)
-            case facts.RegimeInferred(market=market, regime=regime):
-                return self._regime(market, regime)
+            case facts.RegimeInferred() | facts.ModelAnswered() | facts.ModelAsked():
+                in_force = self._in_force.take(fact)
+                return "" if in_force is None else self._regime(*in_force)
             case _:
                 return self._event(fact)
 
@@ -100,19 +105,17 @@ class Telling:
             case facts.StrategyChanged(name=name, before=before, after=after, source=source, reason=reason):
                 return f"strategy  {name}: {_changes(before, after)} ({source}: {reason})"
             case facts.NoteMade(note=note):
-                return f"note      {note.text}"
+                return f"note      {note.id} {note.claim.text} ({note.source})"
             case facts.Halted(reason=reason):
                 return f"HALTED    {reason}"
             case facts.Resumed(reason=reason):
                 return f"resumed   {reason}"
-            case facts.RegimeAskFailed(reason=reason):
-                return f"regime    no answer: {reason}"
             case facts.FeedChanged(lost_since_ns=lost, reason=reason):
                 return f"feed      {'back' if lost is None else 'lost'}: {reason}"
             case facts.HistoryKnown(source=source, sessions=sessions):
                 return f"history   {sessions} earlier sessions behind this one ({source})"
             case _:
-                return venue_words(fact, self._instruments)
+                return model_words(fact, self._instruments) or venue_words(fact, self._instruments)
 
     def _decision(self, decision: Decision) -> str:
         units, signal = self._instruments[decision.market], decision.signal

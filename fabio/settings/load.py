@@ -16,7 +16,13 @@ from fabio.exchange.assumptions import Assumptions
 from fabio.model.errors import ConfigError, nearest
 from fabio.model.strategy import StrategyState
 from fabio.portfolio.account import AccountSettings
+from fabio.regime.authority import ModelSettings
+from fabio.regime.bounds import AnswerBounds
+from fabio.regime.budget import BudgetSettings
 from fabio.regime.cadence import CadenceSettings
+from fabio.regime.evidence import LearningSettings
+from fabio.regime.material import MaterialSettings
+from fabio.regime.notes import NoteSettings
 from fabio.regime.reading import RegimeSettings
 from fabio.regime.zones import ZoneSettings
 from fabio.settings.basics import Agent, Basics, Notify, OpenAI, TopstepX
@@ -84,6 +90,12 @@ class Settings:
     notify: Notify
     account: AccountSettings
     cadence: CadenceSettings
+    model: ModelSettings
+    bounds: AnswerBounds
+    budget: BudgetSettings
+    material: MaterialSettings
+    learning: LearningSettings
+    notes: NoteSettings
     exchange: Assumptions
     orders: OrderPolicy
     regime: RegimeSettings

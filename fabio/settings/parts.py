@@ -18,6 +18,12 @@ GUARDS, STRATEGIES = "fabio.guards", "fabio.strategies"
 SECTIONS = {
     "account": "fabio.portfolio.account:AccountSettings",
     "cadence": "fabio.regime.cadence:CadenceSettings",
+    "model": "fabio.regime.authority:ModelSettings",
+    "bounds": "fabio.regime.bounds:AnswerBounds",
+    "budget": "fabio.regime.budget:BudgetSettings",
+    "material": "fabio.regime.material:MaterialSettings",
+    "learning": "fabio.regime.evidence:LearningSettings",
+    "notes": "fabio.regime.notes:NoteSettings",
     "exchange": "fabio.exchange.assumptions:Assumptions",
     "orders": "fabio.engine.seams:OrderPolicy",
     "regime": "fabio.regime.reading:RegimeSettings",

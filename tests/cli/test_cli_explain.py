@@ -54,11 +54,6 @@ def test_a_question_shows_its_answer(cli: Cli, logs: Path) -> None:
     assert [link["kind"] for link in answer["chain"]] == ["question", "regime"]
 
 
-def test_a_note_leads_to_the_question_it_was_made_with(cli: Cli, logs: Path) -> None:
-    note = next(each for each in lines(logs / "learning.jsonl") if each["kind"] == "note")
-    assert cli("explain", note["id"], "--logs", logs, "--json").json["ask_id"] == note["ask_id"]
-
-
 def test_the_time_of_a_decision_explains_it_in_all_its_spellings(cli: Cli, logs: Path) -> None:
     decision = lines(logs / "decisions.jsonl")[0]
     for asked in (decision["ts"], decision["ts"][:16] + "Z", str(decision["ts_ns"]), decision["ts"][11:16] + "Z"):

@@ -20,7 +20,7 @@ from fabio.cli.status import liveness
         (["run", "--feed", "nothing.csv"], 3, "nor a file"),
         (["run", "--feed", "/dev/null"], 3, "/dev/null"),
         (["run", "--feed", "."], 3, "directory"),
-        (["run", "--model", "openai"], 3, "the rules answer"),
+        (["run", "--model", "openai"], 3, "OPENAI_API_KEY"),
         (["run", "--model", "gpt"], 2, "neither rules nor openai"),
         (["run", "--speed", "fast"], 2, "neither a number above 0 nor max"),
         (["run", "--speed", "-1"], 2, "neither a number above 0 nor max"),

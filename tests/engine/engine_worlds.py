@@ -123,7 +123,7 @@ class Kept:
 def config(
     strategy: Scripted, guards: Sequence[bool] = (True,), markets: int = 1,
     account: AccountSettings | None = None, state: StrategyState | None = None,
-    assumptions: Assumptions | None = None, asks_outside: bool = False,
+    assumptions: Assumptions | None = None,
 ) -> EngineConfig:
     """A machine with one scripted strategy and guards that always say the same."""
     account = account or AccountSettings()
@@ -137,7 +137,6 @@ def config(
             account=account,
             sizing=SizeLimits(size_limit=account.size_limit),
             orders=OrderPolicy(),
-            asks_outside=asks_outside,
         ),
         assumptions=assumptions or Assumptions(),
         regime=RegimeSettings(),

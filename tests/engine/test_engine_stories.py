@@ -9,13 +9,12 @@ from engine_worlds import FLAT_BY, HOUR, MINUTE, OPEN, SECOND, Scripted, config,
 from fabio.exchange.assumptions import Assumptions
 from fabio.model import event as events
 from fabio.model import fact as facts
-from fabio.model.command import AskRegime, ClosePosition, MoveStop, SubmitOrder
+from fabio.model.command import ClosePosition, MoveStop, SubmitOrder
 from fabio.model.order import Fill
 from fabio.model.signal import Exit, Signal, Tighten
 from fabio.model.strategy import StrategyState, StrategyUpdate
 from fabio.model.view import View
 from fabio.portfolio.account import AccountSettings
-from fabio.regime.rule_model import answer as rules_answer
 
 NOW = OPEN + 9 * HOUR
 BEGIN = ["SessionRolled", "TradeDateBegan"]
@@ -253,34 +252,6 @@ def test_every_question_leaves_one_exchange_in_its_final_shape() -> None:
     assert len(kept.exchanges) == len(kept.facts(facts.RegimeAsked)) >= 2
     response = msgspec.json.decode(kept.exchanges[-1].response)
     assert {"market_assessment", "strategy_updates", "importance_zones", "notes_to_future_self"} <= set(response)
-
-
-def test_a_late_answer_is_recorded_and_changes_nothing() -> None:
-    drive, kept = driver(config(quiet(), asks_outside=True))
-    drive.feed(ticks((0, 1000)))
-    asked = kept.facts(facts.RegimeAsked)[-1]
-    brief = next(step.questions[0].brief for step in kept.steps if step.questions)
-    answered = events.RegimeAnswered(ts_ns=NOW + SECOND, market=0, ask_id=asked.ask_id, source="model",
-                                     assessment=rules_answer(brief))
-    assert [type(fact) for fact in drive.happen(answered).facts] == [facts.RegimeInferred]
-    step = drive.happen(msgspec.structs.replace(answered, ts_ns=NOW + 2 * SECOND))
-    assert step.seq > 0
-    assert step.facts == ()
-
-
-def test_a_question_to_somebody_outside_leaves_as_a_command_and_nobody_waits() -> None:
-    drive, kept = driver(config(quiet(), asks_outside=True))
-    drive.feed(ticks((0, 1000), (31, 1001), (62, 1002)))
-    commands = [command for step in kept.steps for command in step.commands]
-    asked = kept.facts(facts.RegimeAsked)
-    assert [type(command) for command in commands] == [AskRegime] == [AskRegime] * len(asked)
-    assert commands[0].request_hash == asked[0].request_hash
-    assert drive.engine.state.markets[0].regime is None
-    assert not kept.exchanges
-    drive.happen(events.RegimeFailed(ts_ns=NOW + 63 * SECOND, market=0, ask_id=asked[0].ask_id, source="model",
-                                     reason="timeout"))
-    drive.feed(ticks((95, 1002)))
-    assert len(kept.facts(facts.RegimeAsked)) == 2
 
 
 def test_while_the_feed_is_lost_guards_are_told_since_when() -> None:

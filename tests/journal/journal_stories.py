@@ -6,14 +6,15 @@ import msgspec
 import numpy as np
 
 from fabio.model import command, fact
+from fabio.model.assessment import Assessment
 from fabio.model.event import OperatorAsked, RegimeAnswered
 from fabio.model.instrument import Instrument
 from fabio.model.order import Fill, Order, ShadowTrade, Trade
-from fabio.model.regime import Assessment, Regime
+from fabio.model.regime import Regime
 from fabio.model.signal import Decision, Signal, Verdict
 from fabio.model.stats import MarketStats
 from fabio.model.step import Step
-from fabio.model.strategy import Note, StrategyState, StrategyUpdate
+from fabio.model.strategy import Claim, Note, StrategyState, StrategyUpdate
 from fabio.model.tick import Ticks
 from fabio.model.zone import Zone
 
@@ -36,7 +37,7 @@ ANSWER = Assessment(
     market_state="out_of_balance_up", regime="trend", direction="up", location_vs_value="above_value",
     location_vs_poc="above_poc", chosen_model="trend_continuation", confidence=0.7, reasoning="efficient",
     strategy_updates=(StrategyUpdate(name="mean_reversion", reason="trend", enabled=False),),
-    zones=(Zone("poc", 6580, 4, 12),), notes=("POC held twice",),
+    zones=(Zone("poc", 6580, 4, 12),), notes=(Claim(text="POC held twice"),),
 )
 RESPONSE = {
     "market_assessment": {"regime": "trend"},
@@ -99,11 +100,12 @@ def day() -> list[Step]:
                                     loss_floor=Decimal(48000)),
              fact.SessionRolled(market=0, session="2013-09-03")),
         step(2, fact.RegimeAsked(market=0, ask_id="A1", ts_ns=START_NS, band="outer"),
-             commands=(command.AskRegime(ask_id="A1", market=0, request_hash="00" * 32),)),
-        step(3, fact.RegimeInferred(market=0, regime=REGIME), fact.ZonesSet(market=0, zones=ANSWER.zones),
-             fact.StrategyChanged(name="mean_reversion", before=base, after=off, source="rules",
+             commands=(command.AskRegime(ask_id="A1", market=0, request_hash="00" * 32, reserved=Decimal("0.02")),)),
+        step(3, fact.RegimeInferred(market=0, regime=REGIME),
+             fact.ZonesSet(id="C1", market=0, zones=ANSWER.zones, before=(), source="rules"),
+             fact.StrategyChanged(id="C2", name="mean_reversion", before=base, after=off, source="rules",
                                   reason="trend"),
-             fact.NoteMade(note=Note(id="N1", ts_ns=START_NS, text="POC held twice", source="rules")),
+             fact.NoteMade(note=Note(id="N1", ts_ns=START_NS, claim=Claim(text="POC held twice"), source="rules")),
              event=answered, consumed=0, wake=0),
         step(4, fact.SignalBlocked(decision=decision("D1", approved=False)),
              fact.ShadowOpened(market=0, shadow_id="S1", decision_id="D1")),
@@ -115,7 +117,7 @@ def day() -> list[Step]:
                                 reason="strong")),
         step(8, fact.ShadowClosed(market=0, shadow=shadow)),
         step(9, fact.TradeClosed(market=0, trade=trade("T1", "D2", "O1"), balance=Decimal("50591.64"))),
-        step(10, fact.StrategyChanged(name="mean_reversion", before=off, after=base, source="operator",
+        step(10, fact.StrategyChanged(id="C3", name="mean_reversion", before=off, after=base, source="operator",
                                       reason=""),
              event=disabled, consumed=0, wake=0),
     ]

@@ -77,7 +77,8 @@ def test_a_shadow_and_what_was_learned_have_their_lines(tmp_path):
     (shadow,) = _lines(tmp_path, "shadow")
     assert (shadow["decision_id"], shadow["approved"], shadow["result"], shadow["net_pnl"]) == (
         "D1", False, "loss", -166.68)
-    by_model, note, by_person = _lines(tmp_path, "learning")
+    zones, by_model, note, by_person = _lines(tmp_path, "learning")
+    assert (zones["kind"], zones["id"], zones["after"][0]["price"]) == ("zones_set", "C1", 1645.0)
     assert (by_model["kind"], by_model["changed"], by_model["ask_id"]) == (
         "strategy_changed", {"enabled": [True, False]}, "A1")
     assert (note["kind"], note["text"]) == ("note", "POC held twice")
@@ -99,7 +100,7 @@ def test_rebuild_makes_the_same_bytes_again(tmp_path):
     written = _bytes(tmp_path)
     for name in REBUILT:
         (tmp_path / f"{name}.jsonl").unlink()
-    assert rebuild(tmp_path, INSTRUMENTS) == {"decisions": 2, "trades": 1, "shadow": 1, "learning": 3}
+    assert rebuild(tmp_path, INSTRUMENTS) == {"decisions": 2, "trades": 1, "shadow": 1, "learning": 4}
     assert _bytes(tmp_path) == written
     assert rebuild(tmp_path, INSTRUMENTS)["decisions"] == 2
     assert _bytes(tmp_path) == written
@@ -124,7 +125,7 @@ def test_records_of_steps_the_journal_lost_are_cut(tmp_path):
     written = _bytes(tmp_path)
     _restart(tmp_path, steps[:7])
     assert _lines(tmp_path, "trades") == []
-    assert len(_lines(tmp_path, "learning")) == 2
+    assert len(_lines(tmp_path, "learning")) == 3
     _restart(tmp_path, steps[:7], new=steps[7:])
     assert _bytes(tmp_path) == written
 

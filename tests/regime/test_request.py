@@ -12,7 +12,7 @@ from views import MIN_NS, NOW_NS, NQ, OPEN_NS, PRICE_TICKS, SESSION, make_accoun
 
 from fabio.model.account import Recent
 from fabio.model.session import Session
-from fabio.model.strategy import Note, StrategyPerformance
+from fabio.model.strategy import Claim, Note, StrategyPerformance
 from fabio.model.zone import Zone
 from fabio.regime.request import request_hash
 from fabio.regime.rule_model import brief_of
@@ -131,11 +131,12 @@ def test_an_earlier_answer_comes_with_what_price_did_since():
                       "moved_ticks_since": 7}
 
 
-def test_only_the_newest_notes_and_answers_are_shown_oldest_first():
-    notes = [Note(id=f"N{k}", ts_ns=NOW_NS - (9 - k) * MIN_NS, text="seen", source="rules") for k in range(9)]
+def test_the_notes_given_and_the_newest_answers_are_shown_oldest_first():
+    notes = [Note(id=f"N{k}", ts_ns=NOW_NS - (9 - k) * MIN_NS, claim=Claim(text="seen"), source="rules")
+             for k in range(3)]
     request = ask(notes=notes, last_answers=[make_regime()] * 7)
-    assert [note["id"] for note in request["historical_notes_snippet"]] == ["N4", "N5", "N6", "N7", "N8"]
-    assert [note["age_min"] for note in request["historical_notes_snippet"]] == [5, 4, 3, 2, 1]
+    assert [note["id"] for note in request["historical_notes_snippet"]] == ["N0", "N1", "N2"]
+    assert [note["age_min"] for note in request["historical_notes_snippet"]] == [9, 8, 7]
     assert len(request["last_answers"]) == 3
 
 

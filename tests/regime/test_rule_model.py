@@ -3,10 +3,11 @@
 import msgspec
 import orjson
 import pytest
-from questions import RANGE_BARS, STATES, TREND_BARS, WILD_BARS, features, write
+from questions import RANGE_BARS, TREND_BARS, WILD_BARS, features, write
 from views import NS, make_regime, make_stats
 
-from fabio.model.strategy import StrategyState, StrategyUpdate
+from fabio.model.strategy import Claim, StrategyUpdate
+from fabio.regime.evidence import Lesson
 from fabio.regime.playbook import PlaybookSettings
 from fabio.regime.reading import RegimeSettings, read_market, session_age_s
 from fabio.regime.rule_model import RuleModel, answer, brief_of, chosen_model, response_json
@@ -58,64 +59,30 @@ def test_the_model_chosen_fits_regime_and_state(label, state, model):
     assert chosen_model(label, state) == model
 
 
-def test_a_volatile_market_halves_the_risk_once_and_notes_it():
-    assessment = answer(brief(WILD_BARS))
-    assert assessment.regime == "volatile"
-    assert {(update.name, update.risk_fraction) for update in assessment.strategy_updates} == {
-        ("mean_reversion", 0.0025), ("trend_continuation", 0.0025)}
-    assert len(assessment.notes) == 1
-    halved = {name: StrategyState(risk_fraction=0.0025) for name in STATES}
-    again = answer(brief(WILD_BARS, states=halved))
-    assert again.strategy_updates == ()
-    assert again.notes == ()
-
-
-def test_the_risk_is_given_back_only_when_no_shown_answer_was_volatile():
-    halved = {name: StrategyState(risk_fraction=0.0025) for name in STATES}
-    just = brief(states=halved, last_answers=[make_regime(label="volatile"), make_regime()])
-    assert answer(just).strategy_updates == ()
-    calm = answer(brief(states=halved, last_answers=[make_regime()] * 3))
-    assert {update.risk_fraction for update in calm.strategy_updates} == {0.005}
-    assert "calm again" in calm.notes[0]
-
-
-def test_a_lower_risk_set_by_somebody_else_is_left_alone():
-    lower = {name: StrategyState(risk_fraction=0.001) for name in STATES}
-    assert answer(brief(states=lower)).strategy_updates == ()
-    assert answer(brief(WILD_BARS, states=lower)).strategy_updates == ()
-
-
-def test_risk_never_leaves_its_bounds_and_unknown_configuration_changes_nothing():
-    greedy = {"mean_reversion": StrategyState(risk_fraction=0.5)}
-    (update,) = answer(brief(WILD_BARS, states=greedy, configured=greedy)).strategy_updates
-    assert update.risk_fraction == 0.005
-    assert answer(brief(WILD_BARS, configured={})).strategy_updates == ()
-
-
-def test_a_trend_that_turns_is_noted():
-    past = make_regime(label="trend", direction="down")
-    assert "from down to up" in answer(brief(TREND_BARS, last_answers=[past])).notes[0]
-    same = make_regime(label="trend", direction="up")
-    assert answer(brief(TREND_BARS, last_answers=[same])).notes == ()
-    assert answer(brief(last_answers=[past])).notes == ()
+def test_a_lesson_becomes_an_update_and_a_note():
+    lesson = Lesson(update=StrategyUpdate(name="mean_reversion", reason="it loses", enabled=False),
+                    claim=Claim(text="mean_reversion fails in trend", strategy="mean_reversion", expects="loss"))
+    assessment = answer(brief(changes={"lessons": (lesson,)}))
+    assert assessment.strategy_updates == (lesson.update,)
+    assert assessment.notes == (lesson.claim,)
 
 
 def test_a_model_that_is_asked_again_answers_as_one_that_is_asked_first():
     model, calm = RuleModel(), brief()
-    halved = {name: StrategyState(risk_fraction=0.0025) for name in STATES}
+    lesson = Lesson(update=StrategyUpdate(name="mean_reversion", reason="it loses", enabled=False))
+    taught = msgspec.structs.replace(calm, lessons=(lesson,))
     asked = [
         calm, calm, msgspec.structs.replace(calm, to_vah_ticks=5), msgspec.structs.replace(calm, poc_side=-1),
-        brief(WILD_BARS), brief(WILD_BARS), brief(WILD_BARS, states=halved),
-        brief(TREND_BARS, last_answers=[make_regime(label="trend", direction="down")]), calm,
+        brief(WILD_BARS), taught, taught, calm, brief(TREND_BARS), calm,
     ]
     for each in [*asked, *asked]:
         assert model.answer(each) == (answer(each), response_json(answer(each), each))
-    wild = brief(WILD_BARS)
-    assert model.answer(wild)[0] is not model.answer(wild)[0]
+    assert model.answer(taught)[0] is not model.answer(taught)[0]
 
 
 def test_the_response_has_the_records_shape():
-    asked = brief(WILD_BARS)
+    lesson = Lesson(update=StrategyUpdate(name="mean_reversion", reason="it wins", risk_fraction=0.006))
+    asked = brief(WILD_BARS, changes={"lessons": (lesson,)})
     response = orjson.loads(response_json(answer(asked), asked))
     assert list(response) == ["market_assessment", "trade_decisions", "strategy_updates", "importance_zones",
                               "notes_to_future_self"]
@@ -126,7 +93,7 @@ def test_the_response_has_the_records_shape():
     assert response["strategy_updates"]["active_strategies"] == ["mean_reversion"]
     tweak = response["strategy_updates"]["strategy_tweaks"][0]
     assert tweak["name"] == "mean_reversion"
-    assert tweak["changes"] == {"risk_fraction": 0.0025}
+    assert tweak["changes"] == {"risk_fraction": 0.006}
 
 
 def test_an_update_that_switches_a_strategy_shows_in_the_active_ones():

@@ -19,7 +19,12 @@ from fabio.runtime.recovery import Recovered, recover
 from fabio.runtime.wiring import build_driver, engine_config, instrument_of
 from fabio.settings.load import load
 
-SETTINGS = load(environment={}, directory=Path("/"))
+QUICK_LESSONS = (
+    "learning.least_outcomes=5", "learning.window=5", "learning.limit=0.5", "learning.confirm_outcomes=1",
+    "learning.raise_every=2",
+)
+"""So that a day is enough to learn from."""
+SETTINGS = load(environment={}, directory=Path("/"), overrides=QUICK_LESSONS)
 MNQ = instrument_of(SETTINGS, "MNQ")
 PIECE = 2_048
 

@@ -1,0 +1,74 @@
+"""The synthetic suite, run: classifiers asked minute by minute about sessions whose truth is known."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fabio.research.regime_learned import MissingExtra
+from fabio.research.regime_recipe import (
+    CLASSES,
+    DOWN,
+    SUITE_VERSION,
+    SUITES,
+    UNSCORED_MINUTES,
+    UP,
+    RecipeSession,
+    make_session,
+)
+from fabio.research.regime_report import Record, missing_record, record_of
+from fabio.research.regime_rivals import RIVALS, Rival
+from fabio.research.regime_scores import Judged
+
+TRAINING_SEEDS_FROM = 1000
+MOST_TRAINING = 1000
+
+
+def judge(session: RecipeSession, rival: Rival) -> Judged:
+    """Ask a classifier about a session; the first 15 minutes are not scored."""
+    said, confidence = rival(session)
+    switches = session.starts[session.starts >= UNSCORED_MINUTES] - UNSCORED_MINUTES
+    return Judged(
+        session.labels[UNSCORED_MINUTES:], said[UNSCORED_MINUTES:],
+        None if confidence is None else confidence[UNSCORED_MINUTES:], switches,
+    )
+
+
+def run_synthetic(
+    seeds: Sequence[int], training_sessions: int, names: Sequence[str] = tuple(RIVALS),
+    suites: Sequence[str] = tuple(SUITES), tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Measure classifiers on the suites.
+
+    Parameters
+    ----------
+    seeds
+        Sessions that are scored, below `TRAINING_SEEDS_FROM`.
+    training_sessions
+        How many others (seeds from 1000 on) the learned ones are fitted to.
+    names, suites
+        Of `RIVALS` and `SUITES`.
+    tell
+        Takes a line on how far it is.
+    """
+    answer: dict[str, Any] = {}
+    for suite in suites:
+        sessions = [make_session(seed, SUITES[suite]) for seed in seeds]
+        training = [
+            make_session(seed, SUITES[suite])
+            for seed in range(TRAINING_SEEDS_FROM, TRAINING_SEEDS_FROM + training_sessions)
+        ]
+        records: dict[str, Record] = {}
+        for name in names:
+            tell(f"{suite}: {name}")
+            try:
+                rival = RIVALS[name](training)
+            except MissingExtra as error:
+                records[name] = missing_record(str(error))
+                continue
+            records[name] = record_of([judge(session, rival) for session in sessions], CLASSES, (UP, DOWN))
+        answer[suite] = {"classifiers": records, "n_sessions": len(sessions), "version": SUITE_VERSION}
+    return {
+        "suites": answer, "n_sessions": len(seeds), "seeds": [int(seed) for seed in np.asarray(seeds)],
+        "training_sessions": training_sessions,
+    }
