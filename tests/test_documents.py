@@ -62,18 +62,20 @@ def test_every_documented_command_works(workplace: Path) -> None:
         run(line, workplace)
 
 
-def test_the_documented_live_session_works(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text("utf-8")
-    lines = [line for block in re.findall(r"```sh live\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+@pytest.mark.parametrize(("page", "kind", "port"), [("README.md", "live", "8790"), ("docs/model.md", "model", "8791")])
+def test_the_documented_session_with_a_server_works(tmp_path: Path, page: str, kind: str, port: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    blocks = re.findall(rf"```sh {kind}\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
     exported = dict(pair.split("=", 1) for line in lines if line.startswith("export ") for pair in line.split()[1:])
     commands = [line for line in lines if line.startswith("fabio ")]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    environment = {**os.environ, **{name: value.replace("8790", port) for name, value in exported.items()}}
+        ours = str(free.getsockname()[1])
+    environment = {**os.environ, **{name: value.replace(port, ours) for name, value in exported.items()}}
 
     def begin(line: str) -> "subprocess.Popen[str]":
-        words = line.replace("8790", port).split()[1:]
+        words = line.replace(port, ours).split()[1:]
         return subprocess.Popen([sys.executable, "-m", "fabio", *words], cwd=tmp_path, env=environment, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
@@ -81,17 +83,17 @@ def test_the_documented_live_session_works(tmp_path: Path) -> None:
     try:
         for line in commands:
             process = begin(line)
-            if line.startswith(("fabio gateway", "fabio run")):
+            if line.startswith(("fabio gateway", "fabio stub", "fabio run")):
                 running.append(process)
-                time.sleep(3 if "gateway" in line else 0)
+                time.sleep(0 if "run" in line else 3)
                 continue
             said = process.communicate(timeout=120)[0]
-            while process.returncode == 4 and "no agent runs" in said:  # it is still starting
+            while process.returncode == 4 and ("no agent runs" in said or running[1].poll() is None):  # still starting
                 time.sleep(0.5)
                 process = begin(line)
                 said = process.communicate(timeout=120)[0]
             assert process.returncode == 0, f"{line}\n{said}"
-        assert running[1].wait(timeout=60) == 0
+        assert running[1].wait(timeout=90) == 0
     finally:
         for process in running:
             process.kill()

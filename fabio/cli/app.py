@@ -25,7 +25,9 @@ from fabio.cli import (
     gateway,
     halt,
     journal,
+    learn,
     logs,
+    notes,
     replay,
     status,
     stop,
@@ -73,11 +75,13 @@ app.command("logs", epilog="Example:  fabio logs -f decisions")(logs.logs)
 app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
 app.command("explain", epilog="Example:  fabio explain 14:30 --logs logs")(explain.explain)
+app.command("notes", epilog="Example:  fabio notes --all --logs logs")(notes.notes)
 app.command("gateway", epilog="Example:  fabio gateway --port 0 --print-url --speed 60")(gateway.gateway)
 app.command("stub", epilog="Example:  fabio stub --port 0 --print-url --failure fenced")(stub.stub)
 app.command("doctor", epilog="Example:  fabio doctor --json")(doctor.doctor)
 app.command("bench", epilog="Example:  fabio bench --quick")(bench.bench)
 app.add_typer(strategy.app, name="strategy")
+app.add_typer(learn.app, name="learn")
 app.add_typer(eval.app, name="eval")
 app.add_typer(journal.app, name="journal")
 app.add_typer(data.app, name="data")

@@ -6,7 +6,8 @@ import typer
 
 from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
 
-LiveOption = Annotated[bool, typer.Option("--live", help="Ask TopstepX too: account, contract, brackets, clock.")]
+LiveOption = Annotated[bool, typer.Option("--live", help="Ask TopstepX too: account, contract, brackets, clock; and "
+                               "the model, one question that costs a fraction of a cent.")]
 
 ProbeOption = Annotated[
     bool, typer.Option("--probe-brackets", help="With --live: learn the account's bracket mode by one limit order far "
@@ -20,7 +21,8 @@ def doctor(
 ) -> None:
     """Look at everything a run needs; exit code 1 if something has to be mended.
 
-    Keys are only looked for, never shown. Nothing is ordered, but with --probe-brackets.
+    Keys are only looked for, never shown. Nothing is ordered, but with --probe-brackets. The model is
+    asked with --live alone, where a key is set or its server runs on this machine.
     """
     from itertools import chain
 
@@ -30,10 +32,12 @@ def doctor(
     from fabio.cli.output import print_json
     from fabio.runtime.doctor import examine
     from fabio.runtime.doctor_live import examine_live
+    from fabio.runtime.doctor_model import examine_model, examine_model_live
 
     failed = 0
     checks = []
-    for each in chain(examine(config, logs), examine_live(config, probe_brackets) if live or probe_brackets else ()):
+    asked = (examine_model_live(config), examine_live(config, probe_brackets)) if live or probe_brackets else ()
+    for each in chain(examine(config, logs), examine_model(config), *asked):
         checks.append(msgspec.to_builtins(each))
         failed += not each.ok
         if not json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fabio.cli.eval_learning import learning
-from fabio.cli.options import ConfigOption, JsonOption
+from fabio.cli.options import ConfigOption, JsonOption, SetOption
 
 if TYPE_CHECKING:
     from fabio.settings.load import Settings
@@ -34,7 +34,7 @@ LogsOption = Annotated[Path, typer.Option("--logs", metavar="DIR", help="Folder 
 def regime(
     suite: SuiteOption = "synthetic", seeds: SeedsOption = "0-19", train: TrainOption = 30,
     classifier: ClassifierOption = None, data: DataOption = None, logs: LogsOption = Path("logs"),
-    config: ConfigOption = None, json: JsonOption = False,
+    set_: SetOption = None, config: ConfigOption = None, json: JsonOption = False,
 ) -> None:
     """Score classifiers on sessions whose truth is known, on what real markets did next, or on what was recorded."""
     from fabio.cli.failures import BadUsage
@@ -42,12 +42,15 @@ def regime(
 
     if suite not in SUITE_NAMES:
         raise BadUsage(f"--suite {suite!r} is none of {', '.join(SUITE_NAMES)}")
+    from fabio.settings.load import load
+
+    settings = load(config=config, overrides=set_ or ())
     if suite == "synthetic":
-        answer = _synthetic(seed_range(seeds), train, classifier)
+        answer = _synthetic(seed_range(seeds), train, classifier, settings)
     elif suite == "real":
-        answer = _real(data, classifier, config)
+        answer = _real(data, classifier, settings)
     else:
-        answer = _recorded(logs, config)
+        answer = _recorded(logs, settings)
     if json:
         print_json(answer)
         return
@@ -95,17 +98,17 @@ def _named(classifier: list[str] | None, known: tuple[str, ...]) -> tuple[str, .
     return tuple(classifier) if classifier else known
 
 
-def _synthetic(seeds: list[int], train: int, classifier: list[str] | None) -> dict[str, Any]:
+def _synthetic(seeds: list[int], train: int, classifier: list[str] | None, settings: "Settings") -> dict[str, Any]:
     from fabio.cli.output import compiled_kernels, say
 
     with compiled_kernels():
         from fabio.research.regime_rivals import RIVALS
         from fabio.research.regime_synthetic import run_synthetic
 
-        return run_synthetic(seeds, train, _named(classifier, tuple(RIVALS)), tell=say)
+        return run_synthetic(seeds, train, _named(classifier, tuple(RIVALS)), settings.regime, say)
 
 
-def _real(folder: Path | None, classifier: list[str] | None, config: Path | None) -> dict[str, Any]:
+def _real(folder: Path | None, classifier: list[str] | None, settings: "Settings") -> dict[str, Any]:
     from fabio.cli.failures import BadUsage, NotFound
     from fabio.cli.output import say
     from fabio.research.regime_real import REAL_RIVALS, run_folder
@@ -116,10 +119,10 @@ def _real(folder: Path | None, classifier: list[str] | None, config: Path | None
         raise BadUsage("--suite real needs --data FOLDER: a folder with minute bars or tapes (see docs/measuring.md)")
     if not folder.is_dir():
         raise NotFound(f"{folder} is no folder")
-    settings = _settings(config)
     answer = run_folder(
         folder, instruments_of(settings),
-        lambda instrument, first_ns, last_ns: sessions_between(settings, instrument, first_ns, last_ns), names, say,
+        lambda instrument, first_ns, last_ns: sessions_between(settings, instrument, first_ns, last_ns), names,
+        settings.regime.rules, say,
     )
     if not answer["suites"]:
         reasons = "; ".join(f"{name}: {why}" for name, why in answer["left_out"].items())
@@ -127,7 +130,7 @@ def _real(folder: Path | None, classifier: list[str] | None, config: Path | None
     return answer
 
 
-def _recorded(logs: Path, config: Path | None) -> dict[str, Any]:
+def _recorded(logs: Path, settings: "Settings") -> dict[str, Any]:
     from fabio.cli.failures import Failed, NotFound
     from fabio.cli.output import say
     from fabio.research.regime_recorded import ExchangesUnreadable, run_recorded
@@ -135,16 +138,9 @@ def _recorded(logs: Path, config: Path | None) -> dict[str, Any]:
 
     if not (logs / "llm_exchanges.jsonl").is_file():
         raise NotFound(f"no llm_exchanges.jsonl in {logs}: name a folder of records with --logs")
-    settings = _settings(config)
     try:
         return run_recorded(
             logs, lambda symbol, first_ns, last_ns: sessions_between(
                 settings, instrument_of(settings, symbol), first_ns, last_ns), say)
     except ExchangesUnreadable as error:
         raise Failed(str(error)) from None
-
-
-def _settings(config: Path | None) -> "Settings":
-    from fabio.settings.load import load
-
-    return load(config=config)

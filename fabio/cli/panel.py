@@ -48,13 +48,14 @@ class Panel:
         """Lay the screen out for the terminal's present size."""
         height = self._live.console.size.height
         strategies = self._strategies()
-        left = height - 3 - 8 - (strategies.row_count + 2)
+        middle = 8 + (self._agent.driver.engine.state.model is not None)
+        left = height - 3 - middle - (strategies.row_count + 2)
         trades = max(3, min(left // 3 + 1, 12))
         layout = Layout()
         layout.split_column(
             Layout(Box(self._head(), title=f"[bold]fabio[/] {self._agent.life.name}", title_align="left",
                        subtitle="[dim]paper money · Ctrl-C flattens and ends[/]", subtitle_align="right"), size=3),
-            Layout(name="middle", size=8),
+            Layout(name="middle", size=middle),
             Layout(Box(strategies, title="Strategies", title_align="left"), size=strategies.row_count + 2),
             Layout(Box(self._decisions(left - trades - 2), title="Decisions", title_align="left")),
             Layout(Box(self._trades(trades - 2), title="Trades", title_align="left"), size=trades),
@@ -101,10 +102,31 @@ class Panel:
             words = Text(regime_words(regime.label, regime.direction), style="bold cyan")
             words.append(f" {regime.confidence:.0%} {age_s:.0f} s old{stale}", style=QUIET)
             grid.add_row("Regime", words)
+        if engine.state.model is not None:
+            grid.add_row("Model", self._model())
         grid.add_row("Zones", self._zones(market.zones(record.zones), stats.last_ticks))
         delta = "unknown" if stats.cvd_steps is None else f"{float(units.size(stats.cvd_steps)):+,.0f}"
         grid.add_row("Delta", f"{delta} session, {self._board.asks:,} asks")
         return grid
+
+    def _model(self) -> Text:
+        state = self._agent.driver.engine.state
+        record, ledger, budget = state.markets[0], state.ledger, self._agent.driver.engine.config.policy.budget
+        words = Text(overflow="ellipsis", no_wrap=True)
+        if state.model is None:
+            return words
+        if state.model_held:
+            words.append("not asked, ", style="yellow")
+        elif record.stands is not None:
+            age_s = (state.now_ns - record.stands.answered_at_ns) / 1e9
+            words.append(f"stands, {age_s:.0f} s old, ", style="cyan")
+        elif record.asking is not None:
+            words.append("asked, ", style=QUIET)
+        else:
+            words.append("rules stand, ", style=QUIET)
+        caps = f"{ledger.calls}/{budget.calls_per_day} {ledger.spent:.2f}/{budget.usd_per_day:.2f} USD" if (
+            state.model.is_paid) else f"{ledger.calls} calls"
+        return words.append(f"{caps} {state.model.name}", style=QUIET)
 
     def _zones(self, zones: Sequence[Zone], last_ticks: int) -> Text:
         nearest = sorted(zones, key=lambda zone: abs(zone.centre_ticks - last_ticks))[:3]

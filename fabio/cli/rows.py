@@ -29,12 +29,19 @@ def wide_console() -> Console:
     return forgiving_console(_NO_LIMIT if in_pipe else None)
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under their names; numbers to the right, None as nothing."""
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, one_wraps: bool = False) -> None:
+    """Print rows under their names; numbers to the right, None as nothing.
+
+    Parameters
+    ----------
+    one_wraps
+        Where a terminal is too narrow only the last column gives way.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     for place, name in enumerate(columns):
         numbers = all(isinstance(row[place], int | float | None) for row in rows)
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        keeps = one_wraps and place < len(columns) - 1
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=keeps)
     for row in rows:
         table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
     wide_console().print(table)

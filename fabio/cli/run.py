@@ -83,8 +83,6 @@ def run(
         settings = load(config=config, overrides=set_ or (), without=without or ())
         wanted = wanted or settings.agent.mode
         _check_live(wanted, feed)
-        if model is None and settings.openai.api_key is not None:
-            say("OPENAI_API_KEY is set, but asking a model is not in this version yet: the rules answer")
         if not certain:
             first_line(logs, feed, symbol or settings.agent.symbol, seed, factor, wanted)
         for warning in settings.warnings:

@@ -74,6 +74,7 @@ def lines(answer: dict[str, Any]) -> list[str]:
         f"{answer['symbol']} {answer['price']} at {answer['tick_ts']}, session {answer['session'] or '-'}, "
         f"feed {answer['feed']}, mode {answer['mode']}",
         f"regime    {label}",
+        *model_lines(answer.get("model")),
         f"position  {held}",
         f"account   {account['balance']:,.2f} USD, day {account['day_pnl']:+,.2f}, "
         f"{account['room']:,.2f} above the loss floor",
@@ -86,6 +87,42 @@ def lines(answer: dict[str, Any]) -> list[str]:
         found.append(f"strategy  {name}: {'on' if each['enabled'] else 'off'}, risk {each['risk_fraction']:.2%}, "
                      f"{record['trades']} trades, {record['wins']} won, {record['net_pnl']:+,.2f} USD")
     return found
+
+
+def model_lines(model: dict[str, Any] | None) -> list[str]:
+    """Write the model's part; the rules alone need one line."""
+    if model is None:
+        return ["model     none is asked: the rules answer alone"]
+    found = [f"model     {model['name']}, authority {model['authority']}: {asked_words(model)}; {stands_words(model)}"]
+    if model["held"]:
+        found.append(f"          not asked: {model['held']}")
+    return found
+
+
+def asked_words(model: dict[str, Any]) -> str:
+    """Say how often a model was asked today, and for how much.
+
+    >>> asked_words({"calls_today": 12, "calls_per_day": 300, "spent_today_usd": 0.0412, "usd_per_day": 1.5})
+    '12 of 300 calls and 0.0412 of 1.50 USD today'
+    """
+    calls, spent = model["calls_today"], model["spent_today_usd"]
+    if model["calls_per_day"] is None:
+        return f"{calls} calls today, free of charge"
+    return f"{calls} of {model['calls_per_day']} calls and {spent:.4f} of {model['usd_per_day']:.2f} USD today"
+
+
+def stands_words(model: dict[str, Any]) -> str:
+    """Say what a model's latest answer is worth now."""
+    answer = model["answer"]
+    if answer is None:
+        return "no answer yet" + (", one is on its way" if model["asking"] else "")
+    label = answer["label"] + ("" if answer["direction"] == "none" else f" {answer['direction']}")
+    said = f"{label}, {answer['age_s']:.0f} s old"
+    if model["stands"]:
+        return f"its answer stands ({said})"
+    if model["authority"] == "observe":
+        return f"its answers are only recorded (the last: {said})"
+    return f"its last answer stands no more ({said}): the rules' does"
 
 
 def venue_lines(venue: dict[str, Any] | None) -> list[str]:

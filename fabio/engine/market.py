@@ -110,7 +110,7 @@ class Market:
             self._bars = (*self._bars[1 - BARS_SHOWN :], *self._features.bars(1))
         self._told = None
         self._kept = self._read(before)  # now, whether or not somebody asks: it is of this moment
-        self.rezone(given)
+        self.rezone(() if wake & SESSION_ROLLED else given)  # a model's zones end with their session
 
     def kept(self) -> "AtLastBar | None":
         """What has to be in a snapshot because it is of an earlier moment."""

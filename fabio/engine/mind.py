@@ -61,9 +61,9 @@ def still_stands(answer: Regime, given_with: tuple[str, str], rules: Regime) -> 
 def _model_set(state: "State", fact: facts.ModelSet) -> None:
     state.model = fact.terms
     state.model_held = ""
-    if fact.terms is None:
-        for market in state.markets:
-            market.stands = None
+    for market in state.markets:  # what was said on other terms holds no more
+        if market.stands is not None:
+            market.stands, market.regime = None, market.rules
 
 
 def _model_asked(state: "State", fact: facts.ModelAsked) -> None:

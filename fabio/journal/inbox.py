@@ -5,7 +5,7 @@ whole when it is seen. Ids begin with the time, so their order is the order of a
 answer is `inbox/done/ID.json`; an id that has one never acts again. `HALT` (an empty file in
 the folder) is the halt that needs no program at all.
 
-`arm`, `enable` and webhooks expire 30 s after they were asked; `halt` and `flatten` never do.
+`arm`, `enable`, `resume`, `undo` and webhooks expire 30 s after they were asked; `halt` and `flatten` never do.
 """
 
 import os
@@ -20,15 +20,15 @@ import msgspec
 from fabio.journal.sync import replace_file
 
 EXPIRES_AFTER_NS = 30_000_000_000
-EXPIRING_VERBS = frozenset({"arm", "enable", "resume", "webhook"})
-"""Verbs that could increase: a forgotten one must not act on a later boot."""
+EXPIRING_VERBS = frozenset({"arm", "enable", "resume", "undo", "webhook"})
+"""Verbs that could increase: a forgotten one must not act on a later boot. An undo may switch a strategy on."""
 MAX_BYTES = 64 * 1024
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 _POLL_S = 0.01
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Something asked of the agent; `name` is the strategy for enable and disable."""
+    """Something asked of the agent; `name` is the strategy for enable and disable, the id for undo."""
 
     id: str
     ts_ns: int

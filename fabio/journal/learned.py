@@ -84,7 +84,7 @@ def _judged(fact: NoteJudged, step: Step) -> Record:
     return _learned("note_judged", step, {"id": fact.note_id, "status": fact.status, "reason": fact.reason})
 
 
-_NOTHING: Record = dict.fromkeys((
+NOTHING: Record = dict.fromkeys((
     "id", "strategy", "source", "reason", "text", "changed", "before", "after", "wanted", "regime", "zone", "expects",
     "status",
 ))
@@ -97,7 +97,7 @@ def _learned(kind: str, step: Step, said: Record) -> Record:
     )
     return {
         "v": 1, "ts_ns": step.ts_ns, "ts": iso(step.ts_ns), "seq": step.seq, "kind": kind, "ask_id": ask_id,
-        "asked_by": event.id if isinstance(event, OperatorAsked) else None, **_NOTHING, **said,
+        "asked_by": event.id if isinstance(event, OperatorAsked) else None, **NOTHING, **said,
     }
 
 

@@ -32,8 +32,6 @@ __all__ = ["AnswerContext", "AnswerReading", "read_answer"]
 
 BYTES_MOST = 32_768
 """Longest answer, without the white space around it; a good one has 1,000 to 4,000."""
-DIGITS_MOST = 18
-"""Longest whole number: more do not fit into 64 bits."""
 LEVELS_MOST = 16
 """Deepest nesting; a good answer has 5 levels."""
 SPACE = " \t\r\n"
@@ -85,11 +83,10 @@ def _text(raw: str | bytes | None) -> str:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_whole,
-                           parse_float=_real)
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_real)
         if not _is_flat(value):
             raise RecursionError
-        orjson.dumps(value)  # lone surrogates cannot be kept
+        orjson.dumps(value)  # lone surrogates and numbers beyond 64 bits cannot be kept
     except RecursionError:
         raise Refused("not_json", "the answer is nested too deeply") from None
     except (ValueError, TypeError) as error:
@@ -118,12 +115,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(word: str) -> float:
     raise ValueError(f"{word} is no JSON number")
-
-
-def _whole(digits: str) -> int:
-    if len(digits.lstrip("-")) > DIGITS_MOST:
-        raise ValueError(f"a whole number has {len(digits)} digits; at most {DIGITS_MOST} are read")
-    return int(digits)
 
 
 def _real(digits: str) -> float:

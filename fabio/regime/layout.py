@@ -7,7 +7,7 @@ from fabio.regime import numbers
 from fabio.regime.numbers import INTEGERS_OF, REALS_OF
 from fabio.regime.template import REAL, WORD, WORDS, Hole, Slot, scaled
 
-VERSION = 1
+VERSION = 2
 
 
 def market_layout(instrument: Instrument) -> dict[str, Any]:
@@ -92,6 +92,7 @@ def market_layout(instrument: Instrument) -> dict[str, Any]:
             "time_since_last_cross_sec": whole(numbers.SINCE_CROSS_S),
         },
         "profile": {
+            "approximate": word(numbers.IS_APPROXIMATE, b"false"),
             "hvn": Slot("hvn"),
             "lvn": Slot("lvn"),
             "poc": price("poc_ticks"),
@@ -107,6 +108,7 @@ def market_layout(instrument: Instrument) -> dict[str, Any]:
             "minutes_to_flat_by": whole(numbers.TO_FLAT_BY_MIN),
             "regular_hours": word(numbers.IS_REGULAR, b"false"),
         },
+        "strategy_defaults": Slot("strategy_defaults"),
         "strategy_performance": Slot("strategy_performance"),
         "strategy_state": Slot("strategy_state"),
         "symbol": instrument.symbol,
@@ -114,6 +116,7 @@ def market_layout(instrument: Instrument) -> dict[str, Any]:
         "ts_ns": whole("ts_ns"),
         "v": VERSION,
         "zone_band": word(numbers.ZONE_BAND, b'"none"'),
+        "zone_defaults": Slot("zone_defaults"),
     }
 
 

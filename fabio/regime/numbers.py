@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabio.features.compiled import kernel
-from fabio.features.layout import BIG_AT, BIG_COUNT, BIG_KEPT, BIG_WIDTH, NULL, SECOND_NS
+from fabio.features.layout import APPROXIMATE, BIG_AT, BIG_COUNT, BIG_KEPT, BIG_WIDTH, NULL, SECOND_NS
 from fabio.features.read import FLOATS, INTS, read
 from fabio.model.session import Session
 from fabio.model.stats import MarketStats
@@ -41,8 +41,9 @@ REALS_OF = {name: place for place, name in enumerate(MarketStats.__struct_fields
     BIG_LAST_TICKS,
     BIG_LAST_STEPS,
     BIG_LAST_SIDE,          # 0 sold, 1 unknown, 2 bought
-) = range(INTS, INTS + 25)
-COUNT = INTS + 25
+    IS_APPROXIMATE,         # 0 or 1: part of the session's profile was made of bars
+) = range(INTS, INTS + 26)
+COUNT = INTS + 26
 BRIEF = slice(LAST_TICKS, TO_VAL_TICKS + 1)
 OPEN_NS, CLOSE_NS, REGULAR_OPEN_NS, REGULAR_CLOSE_NS, FLAT_BY_NS = range(5)
 """Columns of a session's hours, NULL where it has none."""
@@ -107,6 +108,7 @@ def measure(
     if hours[REGULAR_OPEN_NS] != NULL and hours[REGULAR_CLOSE_NS] != NULL:
         integers[IS_REGULAR] = hours[REGULAR_OPEN_NS] <= now_ns < hours[REGULAR_CLOSE_NS]
     integers[ZONE_BAND] = band
+    integers[IS_APPROXIMATE] = s[APPROXIMATE]
     _measure_big_prints(s, integers)
 
 

@@ -9,6 +9,7 @@ change; the last answers; and the market's numbers, a template that a kernel fil
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -40,6 +41,10 @@ NS = 1_000_000_000
 MIN_NS = 60 * NS
 ANSWERS_SHOWN = 3
 ANSWERS_KEPT = 16
+SUMMED_TRADES, SINGLE_TRADES = 30, 5
+"""Of a strategy's latest trades: so many are summed up, and so many told one by one."""
+NOT_TOLD = ("classifier", "reasoning")
+"""Of the rules' reading: its words repeat numbers that stand elsewhere, at the price of a hundred tokens."""
 
 
 class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,25 +108,24 @@ class QuestionWriter:
     def put_market(self, market: MarketPicture) -> None:
         """Take in what was read when the last bar closed."""
         self._rules = market.readings.told
-        self._head["importance_zones"] = orjson.dumps([self._zone(zone) for zone in shown_zones(market.zones)])
         slots = self._slots
+        zones, usual = self._zones(shown_zones(market.zones))
+        self._head["importance_zones"], slots["zone_defaults"] = orjson.dumps(zones), orjson.dumps(usual)
         slots["hvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.high])
         slots["lvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.low])
-        slots["rules"] = orjson.dumps(self._rules)
+        slots["rules"] = orjson.dumps({name: told for name, told in self._rules.items() if name not in NOT_TOLD})
         slots["session"] = orjson.dumps(market.session.date)
         self._is_put = False
 
     def put_agent(self, record: OwnRecord, now_ns: int, last_ticks: int) -> None:
         """Take in what the agent knows of itself; ages are in whole minutes of the clock."""
         minute = now_ns // MIN_NS
-        self._states = tell_states(record.states, record.configured)
+        self._states, usual = tell_states(record.states, record.configured)
         self._lessons = record.lessons
         self._head["account"] = orjson.dumps(_account(record))
-        self._head["historical_notes_snippet"] = orjson.dumps([
-            {"age_min": minute - note.ts_ns // MIN_NS, "id": note.id, "text": note.claim.text}
-            for note in record.notes
-        ])
+        self._head["historical_notes_snippet"] = orjson.dumps([_note(note) for note in record.notes])
         slots = self._slots
+        slots["strategy_defaults"] = orjson.dumps(usual)
         slots["open_positions"] = orjson.dumps([
             self._position(held, record, minute, last_ticks) for held in record.positions
         ])
@@ -173,21 +177,25 @@ class QuestionWriter:
         moved = b"null" if then_ticks is None else b"%d" % (last_ticks - then_ticks)
         return b"%b%d%b%b%b" % (text[0], (now_ns - regime.answered_at_ns) // NS, text[1], moved, text[2])
 
-    def _zone(self, zone: Zone) -> dict[str, Any]:
-        return {
-            "inner_ticks": zone.inner_ticks, "name": zone.name, "outer_ticks": zone.outer_ticks,
-            "price": self._price(zone.centre_ticks), "priority": zone.priority,
-        }
+    def _zones(self, zones: Sequence[Zone]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Write zones without what most of them have alike, and that."""
+        own, usual = _apart([
+            {"inner_ticks": zone.inner_ticks, "outer_ticks": zone.outer_ticks, "priority": zone.priority}
+            for zone in zones
+        ])
+        told = [{**row, "name": zone.name, "price": self._price(zone.centre_ticks)}
+                for row, zone in zip(own, zones, strict=True)]
+        return [dict(sorted(row.items())) for row in told], usual
 
     def _position(self, position: Position, record: OwnRecord, minute: int, last_ticks: int) -> dict[str, Any]:
         entry, stop, target = position.entry_ticks, position.stop_ticks, position.target_ticks
         return {
             "age_min": minute - position.opened_ns // MIN_NS,
-            "entry_price": round(entry * self._tick_over / self._tick_under, 6),
+            "entry_price": _short(entry * self._tick_over / self._tick_under, 6),
             "entry_thesis": record.theses.get(position.decision_id),
-            "open_ticks": round((last_ticks - entry) * position.side, 2),
+            "open_ticks": _short((last_ticks - entry) * position.side, 1),
             "side": "long" if position.side > 0 else "short",
-            "size": float(abs(position.size_steps) * self._instrument.size_step),
+            "size": _short(float(abs(position.size_steps) * self._instrument.size_step), 8),
             "stop_price": None if stop is None else self._price(stop),
             "strategy": position.strategy,
             "target_price": None if target is None else self._price(target),
@@ -223,9 +231,11 @@ def shown_zones(zones: Sequence[Zone]) -> list[Zone]:
 
 def tell_states(
     states: Mapping[str, StrategyState], configured: Mapping[str, StrategyState],
-) -> dict[str, dict[str, Any]]:
-    """Write strategy states, now and as configured, as a question shows them."""
-    return {name: _state(states[name], configured.get(name)) for name in sorted(states)}
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Write strategy states, without what most of them have alike, and that; `enabled` is told of each."""
+    names = sorted(states)
+    own, usual = _apart([_state(states[name], configured.get(name)) for name in names])
+    return {name: {"enabled": states[name].enabled, **row} for name, row in zip(names, own, strict=True)}, usual
 
 
 def tell_performance(performance: Mapping[str, StrategyPerformance]) -> dict[str, dict[str, Any]]:
@@ -233,9 +243,20 @@ def tell_performance(performance: Mapping[str, StrategyPerformance]) -> dict[str
     return {name: _performance(performance[name]) for name in sorted(performance)}
 
 
+def _apart(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Take out of rows what most of them have; give the rest of each, and that.
+
+    >>> _apart([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1, "b": 3}])
+    ([{'b': 2}, {}, {}], {'a': 1, 'b': 3})
+    """
+    names = rows[0] if rows else ()
+    usual = {name: Counter(row[name] for row in rows).most_common(1)[0][0] for name in names}
+    return [{name: value for name, value in row.items() if value != usual[name]} for row in rows], usual
+
+
 def _around(regime: Regime) -> tuple[bytes, bytes, bytes]:
     """Write an earlier answer but for its age and what price did since."""
-    said = orjson.dumps({"confidence": round(regime.confidence, 3), "direction": regime.direction})
+    said = orjson.dumps({"confidence": round(regime.confidence, 2), "direction": regime.direction})
     by = orjson.dumps({"regime": regime.label, "source": regime.source})
     return b'{"age_s":', b"," + said[1:-1] + b',"moved_ticks_since":', b"," + by[1:]
 
@@ -254,7 +275,6 @@ def _account(record: OwnRecord) -> dict[str, Any]:
 def _state(state: StrategyState, configured: StrategyState | None) -> dict[str, Any]:
     return {
         "configured_risk_fraction": None if configured is None else configured.risk_fraction,
-        "enabled": state.enabled,
         "max_trades_per_session": state.max_trades_per_session,
         "min_rr": state.min_rr,
         "risk_fraction": state.risk_fraction,
@@ -264,18 +284,41 @@ def _state(state: StrategyState, configured: StrategyState | None) -> dict[str, 
 
 
 def _performance(performance: StrategyPerformance) -> dict[str, Any]:
+    latest = performance.last[-SUMMED_TRADES:]
     return {
         "average_rr": _rounded(performance.average_rr),
-        "last": [round(multiple, 2) for multiple in performance.last[-30:]],
-        "net_pnl": round(performance.net_pnl, 2),
+        "last_30": {
+            "net_r": _short(sum(latest), 1),
+            "win_rate": _rounded(sum(multiple > 0 for multiple in latest) / len(latest)) if latest else None,
+        },
+        "last_5_r": [_short(multiple, 1) for multiple in latest[-SINGLE_TRADES:]],
+        "net_pnl": _short(performance.net_pnl, 0),
         "trades": performance.trades,
         "win_rate": _rounded(performance.win_rate),
     }
 
 
+def _note(note: Note) -> dict[str, Any]:
+    claim = note.claim
+    return {
+        "age_sessions": note.age_sessions,
+        "claim": claim.text,
+        "mean_r": _rounded(note.total_r / note.outcomes) if note.outcomes else None,
+        "n": note.outcomes,
+        "scope": ", ".join(filter(None, (claim.strategy, claim.regime, claim.zone))) or None,
+        "wins": note.wins,
+    }
+
+
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+    return None if value is None else round(value, 2)
+
+
+def _short(value: float, decimals: int) -> float:
+    """Round, and write a whole number without its point."""
+    rounded = round(value, decimals)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def _money(value: Decimal) -> float:
-    return round(float(value), 2)
+    return _short(float(value), 0)

@@ -39,15 +39,30 @@ class Brief(msgspec.Struct, frozen=True, gc=False):
 
 
 def brief_of(request: Mapping[str, Any]) -> Brief:
-    """Read from a question, sent or recorded, what the rules look at."""
+    """Read from a question, sent or recorded, what the rules look at.
+
+    A question does not tell the words of the rules' reasoning: they are made anew, shorter.
+    """
     stats = request["market_stats"]
     return Brief(
-        rules=request["rules"],
+        rules={"reasoning": _words(request), **request["rules"]},
         strategy_state=request["strategy_state"],
         poc_side=POC_SIDES.index(request["poc_cross_stats"]["current_side"]) - 1,
         to_vah_ticks=stats["distance_to_vah_ticks"],
         to_val_ticks=stats["distance_to_val_ticks"],
     )
+
+
+def _words(request: Mapping[str, Any]) -> str:
+    named = [
+        f"{name} {part[name]:+g}"
+        for part, names in (
+            (request["rules"], ("range_ratio", "efficiency_ratio", "net_move")),
+            (request["market_stats"], ("cvd_slope_5min_norm", "distance_to_poc_ticks")),
+        )
+        for name in names if part.get(name) is not None
+    ]
+    return ", ".join(named) or "too little is known"
 
 
 def answer(brief: Brief) -> Assessment:

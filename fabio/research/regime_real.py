@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
-from fabio.regime.rules import DEFAULT_RULES
+from fabio.regime.rules import DEFAULT_RULES, RuleSettings
 from fabio.research.regime_bars import (
     DAY_MINUTES,
     LEAST_USUAL,
@@ -74,6 +75,8 @@ class Case:
         Of all sessions and minutes, shapes (days, 390, 6) and (days, 390).
     cuts
         Learned on the fold's training sessions.
+    settings
+        The rules' thresholds in force.
     """
 
     task: str
@@ -81,6 +84,7 @@ class Case:
     numbers: Floats
     figures: Floats
     cuts: Cuts
+    settings: RuleSettings = DEFAULT_RULES
 
     def truth(self, days: NDArray[np.int64]) -> Labels:
         """Give the level of the 30 minutes that follow each minute asked."""
@@ -105,13 +109,13 @@ def persistence(case: Case) -> Told:
 
 def rules(case: Case) -> Told:
     """Say what the rules' words mean."""
-    return Told(Refit(DEFAULT_RULES, AS_MEANT[case.task]).labels(case.asked(case.fold.test)))
+    return Told(Refit(case.settings, AS_MEANT[case.task]).labels(case.asked(case.fold.test)))
 
 
 def rules_refitted(case: Case) -> Told:
     """Say it with the thresholds and the reading that were best in training."""
     training = case.fold.training
-    chosen = refit(case.asked(training).reshape(-1, len(NUMBERS)), case.truth(training).ravel())
+    chosen = refit(case.asked(training).reshape(-1, len(NUMBERS)), case.truth(training).ravel(), case.settings)
     return Told(chosen.labels(case.asked(case.fold.test)), chosen=chosen.told())
 
 
@@ -130,7 +134,8 @@ _RIVALS: dict[str, Callable[[Case], Told]] = {
 
 
 def run_real(
-    days: Days, names: Sequence[str] = REAL_RIVALS, tell: Callable[[str], None] = lambda line: None,
+    days: Days, names: Sequence[str] = REAL_RIVALS, settings: RuleSettings = DEFAULT_RULES,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure classifiers on one file's sessions, both questions.
 
@@ -148,13 +153,16 @@ def run_real(
     if len(usable) < LEAST_SESSIONS:
         raise TooFewSessions(f"{len(days)} whole sessions, the first {LEAST_USUAL} of which only tell the usual range; "
                              f"at least {LEAST_SESSIONS + LEAST_USUAL} are needed")
-    numbers = np.stack([numbers_of(days.columns(int(day))) for day in usable])
+    numbers = np.stack([numbers_of(days.columns(int(day)), settings) for day in usable])
     figures = forward_figures(days.ohlc_ticks[usable], days.usual_range_ticks[usable])
     folds = walk_forward(days.open_ns[usable], DAY_MINUTES * MINUTE_NS, HORIZON_MIN * MINUTE_NS)
     asked = list(dict.fromkeys([*names, "persistence"]))  # all are measured against it
     suites: dict[str, Any] = {}
     for task in TASKS:
-        cases = [Case(task, fold, numbers, figures[task], learn_cuts(figures[task][fold.training])) for fold in folds]
+        cases = [
+            Case(task, fold, numbers, figures[task], learn_cuts(figures[task][fold.training]), settings)
+            for fold in folds
+        ]
         records: dict[str, Record] = {}
         judged: dict[str, list[Judged]] = {}
         for name in asked:
@@ -198,7 +206,7 @@ def gain_of(ours: Sequence[Judged], theirs: Sequence[Judged]) -> dict[str, float
 
 def run_folder(
     folder: Path, instruments: dict[str, Instrument], tables: Tables, names: Sequence[str] = REAL_RIVALS,
-    tell: Callable[[str], None] = lambda line: None,
+    settings: RuleSettings = DEFAULT_RULES, tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure classifiers on every file of a folder that has enough whole sessions.
 
@@ -216,11 +224,12 @@ def run_folder(
             table = tables(bars.instrument, int(bars.start_ns[0]), int(bars.start_ns[-1]))
             days = whole_days(bars, table)
             tell(f"{path.name}: {len(days)} whole regular sessions; left out: {describe_dropped(days.dropped)}")
-            measured = run_real(days, names, tell)
+            measured = run_real(days, names, settings, tell)
         except (NoBars, TooFewSessions) as error:
             left_out[path.name] = str(error)
             tell(f"{path.name} is left out: {error}")
             continue
         suites |= measured
         total += next(iter(measured.values()))["n_sessions"]
-    return {"suites": suites, "n_sessions": total, "seeds": [], "left_out": left_out}
+    return {"suites": suites, "n_sessions": total, "seeds": [], "left_out": left_out,
+            "settings": msgspec.to_builtins(settings)}

@@ -57,7 +57,7 @@ def rule_codes(numbers: Floats, settings: RuleSettings) -> Labels:
     return codes.astype(np.int8)
 
 
-def refit(numbers: Floats, truth: Labels) -> Refit:
+def refit(numbers: Floats, truth: Labels, settings: RuleSettings = DEFAULT_RULES) -> Refit:
     """Choose the thresholds and the reading with the best macro-F1 on training rows.
 
     The first of equals wins, and the grid begins at the least thresholds.
@@ -66,16 +66,18 @@ def refit(numbers: Floats, truth: Labels) -> Refit:
     ----------
     numbers, truth
         Shapes (rows, 6) and (rows,).
+    settings
+        Where all else is taken from that is not tried.
     """
     readings = np.array(list(product((LOW, MID, HIGH), repeat=4)))
     to_level = np.eye(3)[readings]  # reading, code, level
-    best, chosen = -1.0, Refit(DEFAULT_RULES, AS_MEANT["trendiness"])
+    best, chosen = -1.0, Refit(settings, AS_MEANT["trendiness"])
     for efficiency, net_move, quiet, volatile in product(EFFICIENCIES, NET_MOVES, QUIET_BELOWS, VOLATILE_ABOVES):
-        settings = msgspec.structs.replace(
-            DEFAULT_RULES, trend_efficiency=efficiency, trend_net_move=net_move, quiet_below=quiet,
+        tried = msgspec.structs.replace(
+            settings, trend_efficiency=efficiency, trend_net_move=net_move, quiet_below=quiet,
             volatile_above=volatile,
         )
-        pairs = np.bincount(truth.astype(np.int64) * 4 + rule_codes(numbers, settings), minlength=12).reshape(3, 4)
+        pairs = np.bincount(truth.astype(np.int64) * 4 + rule_codes(numbers, tried), minlength=12).reshape(3, 4)
         tables = np.einsum("tc,rcl->rtl", pairs, to_level)
         hits = np.diagonal(tables, axis1=1, axis2=2)
         both = tables.sum(axis=1) + tables.sum(axis=2)
@@ -84,5 +86,5 @@ def refit(numbers: Floats, truth: Labels) -> Refit:
         if scores[place] > best:
             best = float(scores[place])
             trend, flat, calm, wild = readings[place].tolist()
-            chosen = Refit(settings, (trend, flat, calm, wild))
+            chosen = Refit(tried, (trend, flat, calm, wild))
     return chosen

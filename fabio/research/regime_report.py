@@ -88,7 +88,8 @@ def _settled(sessions: Sequence[Judged], classes: int) -> float:
 
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("n_sessions", "n", "d"), ("macro_f1", "macro-F1", ".3f"), ("macro_f1_settled", "settled", ".3f"),
-    ("median_lag_min", "lag min", ".0f"), ("p90_lag_min", "p90", ".0f"), ("missed_segments_share", "missed", ".1%"), ("flips_per_session", "flips", ".1f"),
+    ("median_lag_min", "lag min", ".0f"), ("p90_lag_min", "p90", ".0f"), ("missed_segments_share", "missed", ".1%"),
+    ("flips_per_session", "flips", ".1f"),
     ("opposite_share", "opposite", ".1%"), ("expected_calibration_error", "ECE", ".2f"), ("brier", "Brier", ".2f"),
 )
 

@@ -2,19 +2,22 @@
 
 - `majority`: the class met most often in the training sessions, always;
 - `persistence`: the truth, told 30 minutes late: what a session's own past is worth (nobody has it);
-- `rules`: `regime.rules` with the recipe's usual range; `rules_own_range` with the one that the machine
-  has measured over the 20 sessions before, as it has live;
-- `playbook`, `playbook_seed`: `regime.playbook` with either preset; it has no word for volatile;
+- `rules`: `regime.rules`, with the thresholds in force and the recipe's usual range; `rules_own_range` with the one
+  that the machine has measured over the 20 sessions before, as it has live;
+- `playbook`, `playbook_seed`: `regime.playbook` with the thresholds in force, and with the preset `seed`; it has no
+  word for volatile;
 - `hmm`: a filtered hidden Markov model of five states, fitted without labels;
 - `boosting`: gradient boosting fitted with labels: the ceiling of these six numbers.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from fabio.model.regime import Direction, Label
-from fabio.regime.playbook import PRESETS, read_playbook
+from fabio.regime.playbook import PRESETS, PlaybookSettings, read_playbook
+from fabio.regime.reading import RegimeSettings
 from fabio.regime.rules import DEFAULT_RULES, RuleSettings, classify
 from fabio.research.regime_learned import Learned, train_boosting, train_hmm
 from fabio.research.regime_numbers import numbers_of
@@ -73,15 +76,14 @@ def rules(session: RecipeSession, settings: RuleSettings = DEFAULT_RULES) -> Ans
     return _answers([(each.label, each.direction, each.confidence) for each in readings])
 
 
-def rules_own_range(session: RecipeSession) -> Answer:
+def rules_own_range(session: RecipeSession, settings: RuleSettings = DEFAULT_RULES) -> Answer:
     """Ask the rule classifier with the usual range that the machine has measured."""
-    readings = [classify(moment.bars) for moment in moments_of(session, near_bar_ranges=0.5)]
+    readings = [classify(moment.bars, settings) for moment in moments_of(session, near_bar_ranges=0.5)]
     return _answers([(each.label, each.direction, each.confidence) for each in readings])
 
 
-def playbook(preset: str) -> Rival:
+def playbook(settings: PlaybookSettings) -> Rival:
     """Ask the playbook at the end of each minute."""
-    settings = PRESETS[preset]
 
     def answer(session: RecipeSession) -> Answer:
         moments = moments_of(session, settings.near_bar_ranges, settings.near_ticks)
@@ -104,17 +106,17 @@ def boosting(training: Sequence[RecipeSession]) -> Rival:
     return _of_numbers(train_boosting(*_rows(training)))
 
 
-RIVALS: dict[str, Callable[[Sequence[RecipeSession]], Rival]] = {
-    "majority": majority,
-    "persistence": lambda training: persistence,
-    "rules": lambda training: rules,
-    "rules_own_range": lambda training: rules_own_range,
-    "playbook": lambda training: playbook("default"),
-    "playbook_seed": lambda training: playbook("seed"),
-    "hmm": hmm,
-    "boosting": boosting,
+RIVALS: dict[str, Callable[[Sequence[RecipeSession], RegimeSettings], Rival]] = {
+    "majority": lambda training, settings: majority(training),
+    "persistence": lambda training, settings: persistence,
+    "rules": lambda training, settings: partial(rules, settings=settings.rules),
+    "rules_own_range": lambda training, settings: partial(rules_own_range, settings=settings.rules),
+    "playbook": lambda training, settings: playbook(settings.thresholds),
+    "playbook_seed": lambda training, settings: playbook(PRESETS["seed"]),
+    "hmm": lambda training, settings: hmm(training),
+    "boosting": lambda training, settings: boosting(training),
 }
-"""By name: training sessions to a classifier."""
+"""By name: training sessions and the settings in force to a classifier."""
 
 
 def _rows(training: Sequence[RecipeSession]) -> tuple[Floats, Labels]:

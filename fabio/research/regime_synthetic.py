@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from fabio.regime.reading import DEFAULT_REGIME, RegimeSettings
 from fabio.research.regime_learned import MissingExtra
 from fabio.research.regime_recipe import (
     CLASSES,
@@ -36,7 +38,7 @@ def judge(session: RecipeSession, rival: Rival) -> Judged:
 
 def run_synthetic(
     seeds: Sequence[int], training_sessions: int, names: Sequence[str] = tuple(RIVALS),
-    suites: Sequence[str] = tuple(SUITES), tell: Callable[[str], None] = lambda line: None,
+    settings: RegimeSettings = DEFAULT_REGIME, tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure classifiers on the suites.
 
@@ -46,13 +48,15 @@ def run_synthetic(
         Sessions that are scored, below `TRAINING_SEEDS_FROM`.
     training_sessions
         How many others (seeds from 1000 on) the learned ones are fitted to.
-    names, suites
-        Of `RIVALS` and `SUITES`.
+    names
+        Of `RIVALS`.
+    settings
+        The classifiers' thresholds in force.
     tell
         Takes a line on how far it is.
     """
     answer: dict[str, Any] = {}
-    for suite in suites:
+    for suite in SUITES:
         sessions = [make_session(seed, SUITES[suite]) for seed in seeds]
         training = [
             make_session(seed, SUITES[suite])
@@ -62,7 +66,7 @@ def run_synthetic(
         for name in names:
             tell(f"{suite}: {name}")
             try:
-                rival = RIVALS[name](training)
+                rival = RIVALS[name](training, settings)
             except MissingExtra as error:
                 records[name] = missing_record(str(error))
                 continue
@@ -70,5 +74,5 @@ def run_synthetic(
         answer[suite] = {"classifiers": records, "n_sessions": len(sessions), "version": SUITE_VERSION}
     return {
         "suites": answer, "n_sessions": len(seeds), "seeds": [int(seed) for seed in np.asarray(seeds)],
-        "training_sessions": training_sessions,
+        "training_sessions": training_sessions, "settings": msgspec.to_builtins(settings),
     }

@@ -21,6 +21,7 @@ from fabio.model.step import Question, Step
 from fabio.regime.answer import AnswerContext, AnswerReading, read_answer
 from fabio.regime.bounds import AnswerBounds
 from fabio.regime.prompt import PROMPT_VERSION, answer_schema, user_text
+from fabio.regime.wording import mask_keys
 from fabio.runtime.drive import Driver
 
 logger = logging.getLogger("fabio.model")
@@ -145,7 +146,7 @@ class Adviser:
             latency_ms=round(reply.latency_s * 1000, 1),
             usage=None if usage is None else msgspec.structs.asdict(usage), cost_usd=float(reply.cost_usd),
             model=reply.model, call_hash=reply.call_hash, attempts=reply.attempts,
-            raw=None if reply.text is None else reply.text[:RAW_MOST], parsed=reading.parsed,
+            raw=None if reply.text is None else mask_keys(reply.text[:RAW_MOST]), parsed=reading.parsed,
             clamped=[list(change) for change in reading.clamped],
         )
 

@@ -23,6 +23,7 @@ from fabio.model.fact import (
     TradeClosed,
 )
 from fabio.model.order import Trade
+from fabio.model.regime import Regime
 from fabio.model.signal import Decision
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
@@ -159,12 +160,25 @@ def _model(engine: Engine) -> dict[str, Any] | None:
     state = engine.state
     if state.model is None:
         return None
-    record, ledger = state.markets[0], state.ledger
+    record, ledger, budget = state.markets[0], state.ledger, engine.config.policy.budget
+    is_paid = state.model.is_paid
     return {
-        "name": state.model.name, "authority": state.model.authority, "held": state.model_held,
-        "calls_today": ledger.calls, "spent_today_usd": float(ledger.spent), "is_paid": state.model.is_paid,
+        "name": state.model.name, "authority": state.model.authority, "held": state.model_held, "is_paid": is_paid,
+        "calls_today": ledger.calls, "spent_today_usd": float(ledger.spent),
+        "calls_per_day": budget.calls_per_day if is_paid else None,
+        "usd_per_day": float(budget.usd_per_day) if is_paid else None,
         "asking": record.asking is not None, "stands": record.stands is not None,
+        "answer": _last_answer(record.model_answers, state.now_ns),
     }
+
+
+def _last_answer(answers: list[Regime], now_ns: int) -> dict[str, Any] | None:
+    """Tell of the model's latest answer, whether it stands or not; None before the first."""
+    if not answers:
+        return None
+    last = answers[-1]
+    return {"label": last.label, "direction": last.direction, "confidence": last.confidence,
+            "age_s": (now_ns - last.answered_at_ns) / 1e9}
 
 
 def _record(engine: Engine, name: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def examine(config: Path | None, logs: Path) -> Iterator[Check]:
     yield from _folder(logs)
     yield _terminal()
     yield _clock()
-    yield from _accounts(config)
+    yield _account(config)
 
 
 def check_configuration(config: Path | None) -> list[Check]:
@@ -203,23 +203,21 @@ def _clock() -> Check:
     return Check("clock", True, shown)
 
 
-def _accounts(config: Path | None) -> Iterator[Check]:
-    """Say which keys are there; their values are never looked at."""
+def _account(config: Path | None) -> Check:
+    """Say which keys of the venue's are there; their values are never looked at."""
     try:
         settings = load(config=config)
     except _READING:
         settings = None
     live = settings is not None and settings.agent.mode == "live"
-    has_model = settings is not None and settings.openai.api_key is not None
-    yield Check("model", True, "OPENAI_API_KEY is set" if has_model else "OPENAI_API_KEY is not set: the rules answer")
     username = settings is not None and settings.topstepx.username is not None
     key = settings is not None and settings.topstepx.api_key is not None
     found = f"TOPSTEP_USERNAME is {_set(username)}, TOPSTEP_API_KEY is {_set(key)}"
     if os.environ.get("TOPSTEP_PASSWORD"):
         found += "; TOPSTEP_PASSWORD is set and not read: the venue takes an API key"
     missing = live and not (username and key)
-    yield Check("venue", not missing, found + ("" if live else "; not needed in test mode"),
-                "set both in the environment or in .env" if missing else "")
+    return Check("venue", not missing, found + ("" if live else "; not needed in test mode"),
+                 "set both in the environment or in .env" if missing else "")
 
 
 def _set(there: bool) -> str:

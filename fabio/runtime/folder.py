@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from fabio.engine.questions import RULES
 from fabio.journal.exchanges import Exchange as ModelExchange
 from fabio.journal.records import EXCHANGES, Records
 from fabio.journal.tape import TapeWriter
@@ -53,8 +54,8 @@ class FolderSink:
         self.records.write(step)
 
     def exchange(self, exchange: ModelExchange) -> None:
-        """Keep an exchange with the model, unless a run that was killed has kept it."""
-        if self.last_ask == 0 or ask_number(exchange.ask_id) > self.last_ask:
+        """Keep an exchange; the rules' only once, as recovery writes those again that a kill has swallowed."""
+        if exchange.source != RULES or self.last_ask == 0 or ask_number(exchange.ask_id) > self.last_ask:
             self.records.exchange(exchange)
 
     def flush(self) -> None:
@@ -79,7 +80,7 @@ def ask_number(ask_id: str) -> int:
 
 
 def last_ask(folder: Path) -> int:
-    """Give the number of the last whole line in `llm_exchanges.jsonl`; 0 without one."""
+    """Give the number of the rules' last whole line in `llm_exchanges.jsonl`; 0 without one."""
     path = folder / f"{EXCHANGES}.jsonl"
     if not path.exists():
         return 0
@@ -88,7 +89,9 @@ def last_ask(folder: Path) -> int:
         lines = file.read().split(b"\n")
     for line in reversed(lines[:-1]):
         try:
-            return ask_number(msgspec.json.decode(line, type=_Named).id)
+            named = msgspec.json.decode(line, type=_Named)
+            if named.source == RULES:  # a model's questions are counted by themselves
+                return ask_number(named.id)
         except (msgspec.MsgspecError, ValueError):
             continue
     return 0
@@ -96,3 +99,4 @@ def last_ask(folder: Path) -> int:
 
 class _Named(msgspec.Struct):
     id: str
+    source: str

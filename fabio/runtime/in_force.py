@@ -1,7 +1,7 @@
 """InForce: which regime is in force, followed along the facts as the machine does."""
 
 from fabio.engine.mind import still_stands
-from fabio.model.fact import Fact, ModelAnswered, ModelAsked, ModelSet, RegimeInferred
+from fabio.model.fact import Fact, ModelAnswered, ModelAsked, ModelSet, RegimeInferred, SessionRolled
 from fabio.model.regime import Regime
 
 
@@ -17,8 +17,10 @@ class InForce:
         match fact:
             case ModelAsked(market=market, told=told):
                 self._asked_with[market] = (told.label, told.direction)
-            case ModelSet(terms=None):
+            case ModelSet():
                 self._stands.clear()
+            case SessionRolled(market=market):
+                self._stands.pop(market, None)
             case ModelAnswered(market=market, regime=regime, stands=True):
                 self._stands[market] = regime
                 return market, regime

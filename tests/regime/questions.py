@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from views import NOW_NS, NQ, NS, OPEN_NS, SESSION, make_account, make_bars
+from views import MIN_NS, NOW_NS, NQ, NS, OPEN_NS, SESSION, make_account, make_bars, make_position, make_regime
 
 from fabio.features.market import MarketFeatures
 from fabio.features.written import LineWriter
@@ -14,8 +14,9 @@ from fabio.model.account import Recent
 from fabio.model.instrument import Instrument
 from fabio.model.session import NO_TIME, SessionTable
 from fabio.model.stats import Node, Nodes
-from fabio.model.strategy import StrategyState
+from fabio.model.strategy import Claim, Note, StrategyPerformance, StrategyState
 from fabio.model.tick import Ticks
+from fabio.model.zone import Zone
 from fabio.regime.numbers import hours_of
 from fabio.regime.reading import RegimeSettings, read_market, session_age_s
 from fabio.regime.request import MarketPicture, OwnRecord, QuestionWriter
@@ -26,6 +27,12 @@ STATES = {"mean_reversion": StrategyState(), "trend_continuation": StrategyState
 RANGE_BARS = make_bars([86_000 + (k % 2) * 8 for k in range(32)])
 WILD_BARS = make_bars([86_000 + (k % 2) * 8 for k in range(32)], usual=10.0)
 TREND_BARS = make_bars([86_000 + 8 * k for k in range(32)])
+NOTE = Note(
+    id="NA20250605-7-1", ts_ns=NOW_NS - 40 * MIN_NS, source="rules", status="supported", outcomes=14, wins=9,
+    total_r=7.3, age_sessions=2, claim=Claim(
+        text="mean_reversion won 62 % of its last 30 signals in range near vah while flow was flat",
+        strategy="mean_reversion", regime="range", zone="vah", expects="win"),
+)
 LTC = Instrument(
     symbol="LTCUSDT", description="Litecoin", tick_size=Decimal("0.01"), tick_value=Decimal("0.01"),
     size_step=Decimal("0.001"), product_group="crypto", trading_seconds_per_year=365 * 86_400,
@@ -45,13 +52,18 @@ def table() -> SessionTable:
 @cache
 def features(count: int = 4000, instrument: Instrument = NQ, hours: int = 18) -> MarketFeatures:
     """Statistics after a random walk of so many trades over so many hours, ending at `NOW_NS` after 18."""
+    market = MarketFeatures(instrument, table())
+    market.update(ticks(count, hours))
+    return market
+
+
+def ticks(count: int, hours: int = 18) -> Ticks:
+    """Make a random walk of so many trades over so many hours."""
     dice = np.random.default_rng(count)
     times = OPEN_NS + np.sort(dice.integers(0, hours * 3600 * NS, count))
     prices = 86_000 + dice.integers(-2, 3, count).cumsum()
     sides = dice.integers(-1, 2, count).astype(np.int8)
-    market = MarketFeatures(instrument, table())
-    market.update(Ticks(times, times, prices, dice.integers(1, 60, count), sides, np.zeros(count, dtype=np.int8)))
-    return market
+    return Ticks(times, times, prices, dice.integers(1, 60, count), sides, np.zeros(count, dtype=np.int8))
 
 
 def write(
@@ -80,6 +92,28 @@ def ask(*args: Any, **kwargs: Any) -> dict[str, Any]:
     """Give a question as a model reads it."""
     question: dict[str, Any] = orjson.loads(write(*args, **kwargs)[0])
     return question
+
+
+def usual(market: MarketFeatures | None = None, **changes: Any) -> bytes:
+    """Write a question such as a model gets on a usual day: records of 30 trades, a position, 5 zones, 3 answers."""
+    market = features() if market is None else market
+    last = market.stats().last_ticks
+    latest = tuple(np.random.default_rng(1).choice([-1.0, -1.04, 1.93, 0.52, -0.37], 30).tolist())
+    record = {
+        "performance": {
+            name: StrategyPerformance(name=name, trades=47, wins=21, net_pnl=-1234.56, win_rate=21 / 47,
+                                      average_rr=-0.213, last=latest) for name in STATES
+        },
+        "positions": (make_position(1, last - 10, last - 50, last + 80),),
+        "theses": {"D1": "failed break of VAH: price left value by 6 ticks and closed inside; target the POC"},
+        "zones": tuple(Zone(name, last + away, 12, 48) for name, away in (
+            ("poc", -40), ("vah", -32), ("val", -90), ("prev_high", 120), ("gap_low", 200))),
+        "last_answers": [
+            make_regime(label="trend", direction="up", confidence=0.47, answered_at_ns=NOW_NS - age_min * MIN_NS,
+                        last_ticks=last - 7 * age_min) for age_min in (9, 5, 1)
+        ],
+    }
+    return write(market, **(record | changes))[0]
 
 
 def features_line(market: MarketFeatures) -> dict[str, Any]:

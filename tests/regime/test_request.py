@@ -2,17 +2,20 @@
 
 import dataclasses
 import json
+import re
 from decimal import Decimal
 
 import msgspec
 import orjson
 import pytest
-from questions import LTC, RANGE_BARS, TREND_BARS, ask, features, features_line, write
+from questions import LTC, NOTE, RANGE_BARS, TREND_BARS, ask, features, features_line, table, ticks, usual, write
 from views import MIN_NS, NOW_NS, NQ, OPEN_NS, PRICE_TICKS, SESSION, make_account, make_position, make_regime
 
+from fabio.features.layout import APPROXIMATE
+from fabio.features.market import MarketFeatures
 from fabio.model.account import Recent
 from fabio.model.session import Session
-from fabio.model.strategy import Claim, Note, StrategyPerformance
+from fabio.model.strategy import Claim, Note, StrategyPerformance, StrategyState
 from fabio.model.zone import Zone
 from fabio.regime.request import request_hash
 from fabio.regime.rule_model import brief_of
@@ -24,6 +27,8 @@ def test_the_question_has_every_part():
             "strategy_performance", "importance_zones", "session_stats", "historical_notes_snippet",
             "last_answers", "rules", "account", "symbol", "ts_ns", "v"} <= set(request)
     assert (request["rules"]["label"], request["zone_band"]) == ("range", "inner")
+    assert set(request["rules"]) == {"confidence", "direction", "efficiency_ratio", "label", "market_state", "net_move",
+                                     "range_ratio", "rotation"}
     assert (request["symbol"], request["session"], request["tick_size"]) == ("NQ", "2025-06-05", 0.25)
     assert request["profile"]["hvn"] == [21_502.5, 21_497.5]
 
@@ -31,7 +36,12 @@ def test_the_question_has_every_part():
 @pytest.mark.parametrize("instrument", [NQ, LTC])
 @pytest.mark.parametrize("count", [1, 30, 4000])
 def test_its_bytes_are_what_an_encoder_gives_with_sorted_keys(instrument, count):
-    body, _ = write(features(count, instrument), last_answers=[make_regime(confidence=0.123456)])
+    market = features(count, instrument)
+    for body in (write(market, last_answers=[make_regime(confidence=0.123456)])[0], usual(market)):
+        assert_canonical(body)
+
+
+def assert_canonical(body: bytes) -> None:
     assert orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS) == body
     assert json.loads(body) == orjson.loads(body)
 
@@ -88,10 +98,41 @@ def test_the_same_content_has_the_same_hash_and_another_another():
     assert request_hash(write(band=1)[0]) != request_hash(write()[0])
 
 
-def test_a_question_stays_within_its_length():
-    zones = tuple(Zone(name, 86_000, 12, 48) for name in ("poc", "vah", "val", "prev_high", "prev_low"))
-    body, _ = write(zones=zones, last_answers=[make_regime()] * 3)
-    assert len(body) < 3_600  # about 900 tokens without notes and positions
+RARE = {b"poc", b"vah", b"val", b"hvn", b"lvn", b"cvd", b"vwap", b"pnl"}
+"""Words that no vocabulary holds whole."""
+
+
+def tokens(text: bytes) -> int:
+    """Count tokens as `o200k_base` splits text, on the high side and without its vocabulary.
+
+    Its first step is a pattern, and no token reaches across a piece: a word with the one sign before it, up to three
+    digits, a run of signs. A piece counts as one token; a word as one for eight letters begun, the rare ones as two;
+    signs as one for three begun.
+    """
+    count = 0
+    for piece in re.findall(rb"[^A-Za-z0-9\r\n]?[A-Za-z]+|\d{1,3}|[^\sA-Za-z0-9]+|\s+", text):
+        word = re.sub(rb"[^A-Za-z]", b"", piece)
+        if word:
+            count += max(-(-len(word) // 8), 1 + (word.lower() in RARE))
+        else:
+            count += 1 if piece.isdigit() else -(-len(piece) // 3)
+    return count
+
+
+def test_a_usual_question_stays_within_its_length():
+    body = usual()
+    assert len(orjson.loads(body)["importance_zones"]) == 5
+    assert len(body) / 4 <= 900  # the rule of thumb for English text; JSON takes more:
+    assert tokens(body) <= 1150
+    assert tokens(usual(notes=[])) == tokens(body)  # a usual question has none yet, each takes up to 60:
+    assert tokens(usual(notes=[NOTE])) - tokens(body) <= 60
+
+
+def test_the_count_of_tokens_is_on_the_high_side():
+    assert tokens(b'{"cvd_slope_5min":-0.067,') == len(["{\"", "c", "vd", "_slope", "_", "5", "min", '":-', "0", ".",
+                                                       "067", ","])
+    assert tokens(b"21500.25") == 4
+    assert tokens(b"consolidation") == 2
 
 
 def test_missing_is_null_and_never_zero():
@@ -131,45 +172,81 @@ def test_an_earlier_answer_comes_with_what_price_did_since():
                       "moved_ticks_since": 7}
 
 
-def test_the_notes_given_and_the_newest_answers_are_shown_oldest_first():
-    notes = [Note(id=f"N{k}", ts_ns=NOW_NS - (9 - k) * MIN_NS, claim=Claim(text="seen"), source="rules")
-             for k in range(3)]
-    request = ask(notes=notes, last_answers=[make_regime()] * 7)
-    assert [note["id"] for note in request["historical_notes_snippet"]] == ["N0", "N1", "N2"]
-    assert [note["age_min"] for note in request["historical_notes_snippet"]] == [9, 8, 7]
-    assert len(request["last_answers"]) == 3
+def test_the_newest_answers_are_shown_oldest_first():
+    answers = [make_regime(answered_at_ns=NOW_NS - age * MIN_NS) for age in (9, 8, 7, 6, 5)]
+    assert [answer["age_s"] for answer in ask(last_answers=answers)["last_answers"]] == [420, 360, 300]
 
 
-def test_performance_is_told_per_strategy():
-    record = StrategyPerformance(name="mean_reversion", trades=3, wins=2, net_pnl=120.126, win_rate=2 / 3,
-                                 average_rr=1.5, last=(2.0, -1.0, 1.234))
+def test_a_note_is_told_with_its_scope_and_record():
+    bare = Note(id="N2", ts_ns=NOW_NS, claim=Claim(text="seen"), source="rules")
+    assert ask(notes=[NOTE, bare])["historical_notes_snippet"] == [
+        {"age_sessions": 2, "claim": NOTE.claim.text, "mean_r": 0.52, "n": 14, "scope": "mean_reversion, range, vah",
+         "wins": 9},
+        {"age_sessions": 0, "claim": "seen", "mean_r": None, "n": 0, "scope": None, "wins": 0},
+    ]
+
+
+def test_performance_is_told_per_strategy_its_last_trades_summed_up():
+    record = StrategyPerformance(name="mean_reversion", trades=33, wins=12, net_pnl=120.126, win_rate=12 / 33,
+                                 average_rr=0.1234, last=(2.0,) * 12 + (-1.04,) * 17 + (1.26,))
     shown = ask(performance={"mean_reversion": record})["strategy_performance"]["mean_reversion"]
-    assert shown == {"trades": 3, "win_rate": 0.667, "average_rr": 1.5, "net_pnl": 120.13,
-                     "last": [2.0, -1.0, 1.23]}
+    assert shown == {"trades": 33, "win_rate": 0.36, "average_rr": 0.12, "net_pnl": 120,
+                     "last_30": {"net_r": 7.6, "win_rate": 0.43}, "last_5_r": [-1, -1, -1, -1, 1.3]}
+    none = ask(performance={"mean_reversion": StrategyPerformance(name="mean_reversion")})
+    assert none["strategy_performance"]["mean_reversion"]["last_30"] == {"net_r": 0, "win_rate": None}
+
+
+def test_what_strategies_have_alike_is_told_once():
+    states = {name: StrategyState() for name in "abc"} | {"b": StrategyState(enabled=False, risk_fraction=0.004)}
+    request = ask(states=states, configured={name: StrategyState() for name in "abc"})
+    assert request["strategy_defaults"] == {
+        "configured_risk_fraction": 0.005, "max_trades_per_session": 4, "min_rr": 1.5, "risk_fraction": 0.005,
+        "stop_ticks": None, "target_ticks": None,
+    }
+    assert request["strategy_state"] == {
+        "a": {"enabled": True}, "b": {"enabled": False, "risk_fraction": 0.004}, "c": {"enabled": True},
+    }
+    assert ask(states={}, configured={})["strategy_defaults"] == {}
 
 
 def test_money_and_limits_of_the_account_are_told():
     recent = Recent(entries_by_strategy={"mean_reversion": 2, "trend_continuation": 1}, losses_in_a_row=2)
-    account = make_account(open_pnl=Decimal("-250.5"), halted="operator")
+    account = make_account(open_pnl=Decimal("-250.6"), halted="operator")
     assert ask(account=account, recent=recent)["account"] == {
-        "day_pnl": -250.5, "entries": 3, "halted": "operator", "losses_in_a_row": 2, "room_to_loss_floor": 1749.5,
+        "day_pnl": -251, "entries": 3, "halted": "operator", "losses_in_a_row": 2, "room_to_loss_floor": 1749,
     }
 
 
 def test_zones_are_told_that_the_profile_does_not_tell():
     zones = (Zone("poc", 86_000, 4, 12), Zone("lvn", 86_100, 4, 12, "low"),
              Zone("gap", PRICE_TICKS + 40, 2, 6, "low", source="gpt"))
-    assert ask(zones=zones)["importance_zones"] == [
-        {"inner_ticks": 4, "name": "poc", "outer_ticks": 12, "price": 21_500.0, "priority": "high"},
+    request = ask(zones=zones)
+    assert request["importance_zones"] == [
+        {"name": "poc", "price": 21_500.0},
         {"inner_ticks": 2, "name": "gap", "outer_ticks": 6, "price": 21_510.0, "priority": "low"},
     ]
+    assert request["zone_defaults"] == {"inner_ticks": 4, "outer_ticks": 12, "priority": "high"}
+    assert (ask(zones=())["importance_zones"], ask(zones=())["zone_defaults"]) == ([], {})
+
+
+def test_a_profile_made_in_part_of_bars_says_so():
+    market = MarketFeatures(NQ, table())
+    market.update(ticks(30))
+    assert ask(market)["profile"]["approximate"] is False
+    market.s[APPROXIMATE] = 1
+    assert market.is_approximate
+    assert ask(market)["profile"]["approximate"] is True
 
 
 @pytest.mark.parametrize("count", [1, 30, 4000])
 def test_the_brief_is_what_the_rules_would_read_in_the_question(count):
     body, brief = write(features(count), last_answers=[make_regime(label="trend", direction="up"), make_regime()])
-    assert brief_of(orjson.loads(body)) == brief
-    assert brief_of(msgspec.json.decode(body)) == brief
+    told = msgspec.structs.replace(brief, rules={
+        name: value for name, value in brief.rules.items() if name not in ("classifier", "reasoning")})
+    for question in (orjson.loads(body), msgspec.json.decode(body)):
+        again = brief_of(question)
+        assert again.rules.pop("reasoning")
+        assert again == told
 
 
 def test_a_writer_that_is_told_something_new_writes_as_a_fresh_one():

@@ -39,7 +39,9 @@ def test_what_is_unknown_is_said():
 
 def test_the_rules_answer_a_recorded_question_the_same():
     body, asked = write(last_answers=[make_regime(label="trend", direction="down")])
-    assert answer(brief_of(orjson.loads(body))) == answer(asked)
+    again, then = answer(brief_of(orjson.loads(body))), answer(asked)
+    assert msgspec.structs.replace(again, reasoning=then.reasoning) == then
+    assert "range_ratio +0.933" in again.reasoning  # the question does not tell the words, but the numbers
 
 
 @pytest.mark.parametrize(("above", "below", "where"), [

@@ -38,6 +38,13 @@ def test_the_same_seeds_give_the_same_bytes() -> None:
     assert call(*words).stdout == call(*words).stdout
 
 
+def test_thresholds_in_force_are_the_ones_that_are_measured() -> None:
+    words = ("--seeds", "0", "--train", "5", "--classifier", "rules", "--json")
+    usual, other = (json.loads(call(*words, *more).stdout) for more in ((), ("--set", "regime.rules.window_bars=16")))
+    assert other["settings"]["rules"]["window_bars"] == 16
+    assert usual["suites"]["easy"]["classifiers"]["rules"] != other["suites"]["easy"]["classifiers"]["rules"]
+
+
 def test_the_table_has_a_row_for_each_classifier_of_each_suite() -> None:
     result = call("--seeds", "0", "--train", "5", "--classifier", "majority", "--classifier", "rules")
     assert len(re.findall(r"^(easy|medium|hard) +(majority|rules) ", result.stdout, re.MULTILINE)) == 6

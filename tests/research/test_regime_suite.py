@@ -5,6 +5,7 @@ import dataclasses
 import msgspec
 import numpy as np
 
+from fabio.regime.reading import DEFAULT_REGIME
 from fabio.research.regime_numbers import numbers_of
 from fabio.research.regime_recipe import MINUTES, RecipeSession, make_session
 from fabio.research.regime_rivals import RIVALS
@@ -40,7 +41,7 @@ def test_no_classifier_sees_the_future() -> None:
     for name, make in RIVALS.items():
         if name == "boosting":
             continue
-        rival = make(training)
+        rival = make(training, DEFAULT_REGIME)
         said, confidence = rival(session)
         changed, changed_confidence = rival(other)
         assert np.array_equal(said[:cut], changed[:cut]), name
@@ -56,7 +57,7 @@ def test_numbers_do_not_change_with_the_future() -> None:
 
 
 def test_a_session_says_the_same_whatever_was_asked_before() -> None:
-    answer = RIVALS["playbook"]([])
+    answer = RIVALS["playbook"]([], DEFAULT_REGIME)
     first = answer(make_session(8, 2.0))[0]
     answer(make_session(9, 2.0))
     assert np.array_equal(first, answer(make_session(8, 2.0))[0])
