@@ -76,7 +76,8 @@ def undo(
     if answer.outcome != "done":
         raise Failed(f"{answer.outcome}: {answer.message}")
     if not json:
-        typer.echo(f"{id} is taken back" + "".join(f"; {each['id'] or ''} {_what(each)}" for each in made))
+        parts = [f"{each['id']} {_what(each)}" if each["id"] else _what(each) for each in made]
+        typer.echo("; ".join([f"{id} is taken back", *parts]))
 
 
 def _learned(logs: Path, config: Path | None) -> "Learned":
@@ -119,7 +120,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
     print_rows(["id", "time (UTC)", "by", "now", "what"], [(
         f"{each['id'] or '-'}{' *' if each['undoable'] else ''}", f"{each['ts'][5:10]} {each['ts'][11:16]}",
-        each["source"] or "-", _now(each), _sentence(each),
+        each["source"] or ("operator" if each["undoes"] else "-"), _now(each), _sentence(each),
     ) for each in rows], one_wraps=True)
 
 
@@ -127,7 +128,7 @@ def _sentence(each: dict[str, Any]) -> str:
     """Say what an effect is, and in brackets why."""
     refused = each["wanted"].get("refused_by") if each["wanted"] else None
     why = [f"undoes {each['undoes']}" if each["undoes"] else "", f"refused by {', '.join(refused)}" if refused else "",
-           each["reason"] or "", each["undone"]["reason"] if each["undone"] else ""]
+           each["reason"] or "", f"undone: {each['undone']['reason'] or 'no reason given'}" if each["undone"] else ""]
     words = "; ".join(word for word in why if word)
     return f"{_what(each)} ({words})" if words else _what(each)
 
@@ -150,13 +151,13 @@ def _what(each: dict[str, Any]) -> str:
         case "note_judged":
             return f"note is {each['status']}"
         case "stop_tightened":
-            return f"{each['strategy']}: stop to {each['wanted']['stop_price']:,}"
+            return f"{each['strategy']}: stop to {each['wanted']['stop_price']:,.10g}"
         case "exit_asked":
             return f"{each['strategy'] or 'position'}: closed at market"
         case _:
             wish = each["wanted"]
-            return (f"{each['strategy']}: {wish['side']} {wish['entry_price']:,}, stop {wish['stop_price']:,}, target "
-                    f"{wish['target_price']:,}" + (f", size {wish['size']:g}" if wish["approved"] else ""))
+            return (f"{each['strategy']}: {wish['side']} {wish['entry_price']:,.10g}, stop {wish['stop_price']:,.10g}, "
+                    f"target {wish['target_price']:,.10g}" + (f", size {wish['size']:g}" if wish["approved"] else ""))
 
 
 def _now(each: dict[str, Any]) -> str:
@@ -173,4 +174,4 @@ def _value(name: str, value: Any) -> str:
 
 
 def _zones(zones: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{zone['name']} {zone['price']:,}" for zone in zones) or "none"
+    return ", ".join(f"{zone['name']} {zone['price']:,.10g}" for zone in zones) or "none"

@@ -53,28 +53,28 @@ _GLOSSARY = """\
 Missing is null, never 0. Lists run from oldest to newest. Prices are in price units, distances and ranges in ticks of \
 tick_size (signed distances: last price minus level), sizes in contracts or coins, money in USD, times as the name \
 says (s, sec, min, ns). Shares, percentiles and confidences are 0 to 1. Sides: B buyer, A seller, N unknown.
-- id, v, symbol, session (trading day), ts_ns, last_price, tick_size; zone_band: inner, outer or none, the band of a \
+- id, v, symbol, session, ts_ns, last_price, tick_size; zone_band: inner, outer or none, the band of a \
 high-priority zone that price stands in.
-- market_stats: cvd is the session's cumulative volume delta; cvd_slope_5min and cvd_slope_15min its slope in \
-contracts per second, with _norm divided by the volume per second: the one-sided share of flow. distance_to_poc_ticks, \
-distance_to_vah_ticks, distance_to_val_ticks. session_high, session_low, session_range_ticks, \
-session_range_percentile (against earlier sessions at this minute). avg_bar_range_ticks_5min and \
+- market_stats: cvd is the session's cumulative volume delta; cvd_slope_5min and cvd_slope_15min its slope a second, \
+with _norm divided by the volume: the one-sided share of flow. distance_to_poc_ticks, distance_to_vah_ticks, \
+distance_to_val_ticks. session_high, session_low, session_range_ticks, \
+session_range_percentile (at this minute). avg_bar_range_ticks_5min and \
 avg_bar_range_ticks_15min: of the 1-minute bars. realized_vol_5min, annualised. time_in_value_sec, \
-time_above_value_sec, time_below_value_sec for the session, with _last_30min for the last 1800 s. vwap, and \
+time_above_value_sec, time_below_value_sec for the session, and _last_30min. vwap, and \
 vwap_deviation in price units. opening_range, prev_session.
-- profile: the session's volume profile: poc the price with the most volume, vah and val the ends of the 70 % value \
+- profile: the session's volume profile: poc has the most volume, vah and val the ends of the 70 % value \
 area, hvn and lvn its high- and low-volume nodes, total_volume; approximate: partly made of bars.
 - poc_cross_stats: crossings of the POC (count_last_5min, count_last_15min, count_last_30min, session_total), \
 current_side, time_since_last_cross_sec, time_near_poc_last_30min_sec (within 3 ticks).
 - orderflow: delta_1min, volume_1min, trades_1min; big_prints_5min (count, net_size, and the latest: last_age_sec, \
 last_price, last_side, last_size); buy_absorption: sellers hit and price holds; buy_exhaustion: a new high on fading \
-delta; sell_absorption and sell_exhaustion mirror them, all 0 to 1.
+delta; sell_absorption and sell_exhaustion mirror them.
 - rules: the rule classifier's view, a prior and not the truth: label, direction, confidence, market_state; over 20 \
-1-minute bars efficiency_ratio (signed net change over path), range_ratio (against the usual range), net_move \
+1-minute bars efficiency_ratio (signed net change over path), range_ratio (to the usual), net_move \
 (normalised), rotation (share of turns).
 - session_stats: minutes_since_open, minutes_to_close, minutes_to_flat_by (then all must be closed), regular_hours.
-- account: day_pnl, entries today, halted (why), losses_in_a_row, room_to_loss_floor.
-- open_positions: side, size, entry_price, stop_price, target_price, open_ticks gained, age_min, strategy, entry_thesis.
+- account: day_pnl, entries, halted (why), losses_in_a_row, room_to_loss_floor.
+- open_positions: side, size, entry_price, stop_price, target_price, open_ticks, age_min, strategy, entry_thesis.
 - strategy_state: enabled, and what differs from strategy_defaults: risk_fraction (of the balance per trade), \
 configured_risk_fraction, max_trades_per_session, min_rr (least reward to risk), stop_ticks, target_ticks (null: the \
 strategy's own).

@@ -9,7 +9,6 @@ change; the last answers; and the market's numbers, a template that a kernel fil
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -249,8 +248,10 @@ def _apart(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[s
     >>> _apart([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1, "b": 3}])
     ([{'b': 2}, {}, {}], {'a': 1, 'b': 3})
     """
-    names = rows[0] if rows else ()
-    usual = {name: Counter(row[name] for row in rows).most_common(1)[0][0] for name in names}
+    usual = {}
+    for name in rows[0] if rows else ():
+        values = [row[name] for row in rows]
+        usual[name] = values[0] if values.count(values[0]) == len(rows) else max(values, key=values.count)
     return [{name: value for name, value in row.items() if value != usual[name]} for row in rows], usual
 
 
@@ -317,7 +318,8 @@ def _rounded(value: float | None) -> float | None:
 def _short(value: float, decimals: int) -> float:
     """Round, and write a whole number without its point."""
     rounded = round(value, decimals)
-    return int(rounded) if rounded == int(rounded) else rounded
+    whole = int(rounded)
+    return whole if rounded == whole else rounded
 
 
 def _money(value: Decimal) -> float:

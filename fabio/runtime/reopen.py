@@ -20,8 +20,8 @@ from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
 from fabio.model.step import Step
 from fabio.portfolio.account import AccountSettings
-from fabio.runtime.advising import OPENAI, chosen_model, connect, tell
 from fabio.runtime.agent import Agent
+from fabio.runtime.answering import OPENAI, chosen_model, tell
 from fabio.runtime.board import Board
 from fabio.runtime.drive import Driver
 from fabio.runtime.folder import FolderSink
@@ -127,6 +127,8 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
         """Put the agent together, with the model outside where one is asked."""
         agent = Agent(self.driver, self.sink, life, self.board, Inbox(folder, self.recovered.acted), folder, identity)
         if chosen_model(self.settings, self.plan.model) == OPENAI:
+            from fabio.runtime.advising import connect  # clients, and the reader: not for a run on the rules
+
             adviser = connect(self.settings, self.plan.mode, self.driver, lambda: life.now_ns, folder)
             agent.tasks["model"] = adviser.run
         else:

@@ -12,7 +12,7 @@ from fabio.journal.tape import TapeReader
 from fabio.journal.world import Claim, World, claim, read_world
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
-from fabio.runtime.advising import chosen_model
+from fabio.runtime.answering import chosen_model
 from fabio.runtime.board import Board
 from fabio.runtime.demo import Demo
 from fabio.runtime.demo_names import DEFAULT_SEED, WATCHED_S

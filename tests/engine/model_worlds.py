@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from engine_worlds import HOUR, OPEN, SECOND, Kept, Scripted, config, driver
+from model_answers import MODEL
 
 from fabio.engine.state import MarketRecord
 from fabio.model import fact as facts
@@ -19,7 +20,6 @@ from fabio.model.tick import Tick, Ticks
 from fabio.model.view import View
 from fabio.runtime.drive import Driver
 
-MODEL = "gpt-test"
 RESERVE = Decimal("0.01")
 START = OPEN + 9 * HOUR
 """In regular hours, which begin at 8."""

@@ -13,6 +13,7 @@ from fabio.model import fact as facts
 from fabio.model.assessment import Authority, TradeDecision
 from fabio.model.command import ClosePosition, MoveStop, SubmitOrder
 from fabio.model.regime import Label
+from fabio.model.signal import Decision
 from fabio.model.step import Step
 from fabio.model.strategy import Claim, StrategyState, StrategyUpdate
 from fabio.model.zone import Zone
@@ -154,8 +155,28 @@ def test_what_another_strategy_holds_is_not_closed_in_this_ones_name() -> None:
     assert "ExitAsked" not in names(step)
 
 
-GUARD = NamedGuard(name="regime_mismatch", part=regime_mismatch.Guard(
-    regime_mismatch.Settings(trend=(), balance=("scripted",), balanced_share=1.0)))
+def mismatch(**made_for: tuple[str, ...]) -> NamedGuard:
+    settings = regime_mismatch.Settings(**({"trend": (), "balance": ()} | made_for))
+    return NamedGuard(name="regime_mismatch", part=regime_mismatch.Guard(settings))
+
+
+def decided(authority: Authority, said: Label, guard: NamedGuard, rules: Label) -> Decision:
+    """The decision on a strategy's own wish while the rules say one thing and the model another."""
+    strategy = every_bar()
+    wish, strategy.wish = strategy.wish, lambda view: None
+    world = World(strategy, material=SLOW, model=ModelSettings(good_for_s=3600), parts=(guard,)).connect(authority)
+    world.swing(30)
+    while world.market.rules.label != rules:
+        world.swing(60)
+        while world.market.asking is not None:
+            world.answer()
+    while world.market.asking is None:
+        world.walk(*[world.price + 4] * 2)
+    world.answer(regime=said, direction="up" if said == "trend" else "none")
+    strategy.wish = wish
+    world.stay(61)
+    assert world.market.rules.label == rules
+    return world.kept.facts(facts.SignalApproved, facts.SignalBlocked)[0].decision  # type: ignore[attr-defined, no-any-return]
 
 
 @pytest.mark.parametrize(("authority", "said", "fits"), [
@@ -165,34 +186,16 @@ GUARD = NamedGuard(name="regime_mismatch", part=regime_mismatch.Guard(
 def test_an_entry_has_to_fit_what_the_model_says_as_far_as_it_reaches(
     authority: Authority, said: Label, fits: bool,
 ) -> None:
-    decision = _in_a_range(authority, said)
-    assert ("regime_mismatch" not in decision.refused_by) is fits
+    decision = decided(authority, said, mismatch(balance=("scripted",)), "range")
+    assert decision.refused_by == (() if fits else ("regime_mismatch",))
 
 
-def _in_a_range(authority: Authority, said: Label, rules_range: bool = True) -> Any:
-    """The decision on a strategy's wish while the rules say range (or unclear) and the model something."""
-    world = World(every_bar(), material=SLOW, model=ModelSettings(good_for_s=3600), parts=(GUARD,))
-    world.connect(authority)
-    while rules_range and (world.market.rules is None or world.market.rules.label != "range"):
-        world.swing(60)
-        while world.market.asking is not None:
-            world.answer()
-    if not rules_range:
-        world.swing(31)
-    while world.market.asking is None:
-        world.walk(*[world.price + 4] * 2)
-    assert world.market.rules.label == ("range" if rules_range else "unclear")
-    world.answer(regime=said, direction="up" if said == "trend" else "none")
-    before = len(world.kept.facts(facts.SignalApproved, facts.SignalBlocked))
-    world.stay(61)
-    return world.kept.facts(facts.SignalApproved, facts.SignalBlocked)[before].decision
-
-
-def test_to_advise_cannot_open_what_the_rules_keep_shut_but_to_trade_can() -> None:
-    advised = _in_a_range("advise", "range", rules_range=False)
-    assert "regime_mismatch" in advised.refused_by
-    assert advised.verdicts[0].reason.startswith("the rules say unclear")
-    assert "regime_mismatch" not in _in_a_range("trade", "range", rules_range=False).refused_by
+@pytest.mark.parametrize(("authority", "fits"), [("observe", False), ("advise", False), ("trade", True)])
+def test_only_to_trade_opens_what_the_rules_keep_shut(authority: Authority, fits: bool) -> None:
+    decision = decided(authority, "trend", mismatch(trend=("scripted",)), "unclear")
+    assert decision.refused_by == (() if fits else ("regime_mismatch",))
+    if authority == "advise":
+        assert decision.verdicts[0].reason.startswith("the rules say unclear")
 
 
 def test_size_is_halved_where_model_and_rules_disagree() -> None:
