@@ -39,7 +39,7 @@ def main(path: Path, symbol: str) -> None:
     spent, stops = [], 0
     with tempfile.TemporaryDirectory() as name:
         for number in range(PASSES + 1):  # the first is not counted: kernels are loaded
-            sink = FolderSink(Path(name) / str(number), known, [tape.instrument])
+            sink = FolderSink(Path(name) / str(number), [tape.instrument])
             driver = build_driver(engine_config(settings, [market]), (Summary(), sink))
             since = time.perf_counter_ns()
             driver.feed(ticks)

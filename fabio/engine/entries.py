@@ -126,6 +126,7 @@ def decide(turn: Turn, wish: Signal, view: View, wanted: Wanted = OWN_WISH) -> D
         regime=view.regime,
         stats=view.stats,
         zone=zone_at(view),
+        portfolio=turn.portfolio(view.account),
     )
     turn.note(SignalBlocked(decision=decision) if refused else SignalApproved(decision=decision))
     shadow_id = turn.markets[index].open_shadow(decision, state.now_ns, good_until_ns(turn, decision))

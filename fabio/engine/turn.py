@@ -7,7 +7,7 @@ import msgspec
 from fabio.engine.market import Market
 from fabio.engine.seams import NamedGuard, NamedStrategy, OrderPolicy
 from fabio.engine.state import State, apply
-from fabio.model.account import Account, Recent
+from fabio.model.account import Account, Holding, Portfolio, Recent
 from fabio.model.command import Command
 from fabio.model.fact import (
     Fact,
@@ -183,6 +183,18 @@ class Turn:
             theses=theses,
             account=self.account(),
             recent=self.recent(index),
+        )
+
+    def portfolio(self, account: Account) -> Portfolio:
+        """What is held and what everything last traded at, for a decision's record."""
+        return Portfolio(
+            account=account,
+            holdings=tuple([
+                Holding(market=held.market, strategy=held.strategy, size_steps=held.size_steps,
+                        entry_ticks=held.entry_ticks, last_ticks=self.markets[held.market].last_ticks())
+                for held in (record.position for record in self.state.markets) if held is not None
+            ]),
+            last_ticks=tuple([market.last_ticks() if market.has_session else None for market in self.markets]),
         )
 
     def _lessons(self) -> tuple[Lesson, ...]:

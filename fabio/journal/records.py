@@ -18,6 +18,7 @@ from fabio.journal.learned import learned_record
 from fabio.journal.reader import read_steps
 from fabio.journal.shapes import decision_record, shadow_record, trade_record
 from fabio.journal.sync import sync_file, sync_folder, write_whole
+from fabio.journal.tape import TapeReader
 from fabio.journal.units import Units
 from fabio.model.fact import (
     ExitAsked,
@@ -82,8 +83,7 @@ class RecordFold:
         for fact in step.facts:
             match fact:
                 case SignalApproved(decision=decision) | SignalBlocked(decision=decision):
-                    units = self._units[decision.symbol]
-                    record = decision_record(decision, step, units, orders.get(decision.id))
+                    record = decision_record(decision, step, self._in_order, orders.get(decision.id))
                     if decision.approved:
                         self._entries[decision.id] = record
                     found.append(("decisions", record))
@@ -260,6 +260,13 @@ def _dump(record: dict[str, Any]) -> bytes:
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def in_order(folder: Path, instruments: Mapping[str, Instrument]) -> dict[str, Instrument]:
+    """Give the instruments of a folder's tape in the order of their markets' numbers; all where there is no tape."""
+    symbols = [market.symbol for market in TapeReader(folder).markets]
+    known = {symbol: instruments[symbol] for symbol in symbols if symbol in instruments}
+    return known or dict(instruments)
+
+
 def rebuild(folder: Path, instruments: Mapping[str, Instrument]) -> dict[str, int]:
     """Make the four derived files again from the journal; each takes its place in one step.
 
@@ -273,7 +280,7 @@ def rebuild(folder: Path, instruments: Mapping[str, Instrument]) -> dict[str, in
     JournalDamaged
         If the journal is damaged; the files stay as they are.
     """
-    fold = RecordFold(instruments)
+    fold = RecordFold(in_order(folder, instruments))
     counts = dict.fromkeys(REBUILT, 0)
     asides = {name: folder / f"{name}.jsonl.tmp" for name in REBUILT}
     for aside in asides.values():

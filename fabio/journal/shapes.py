@@ -4,11 +4,13 @@ Every record carries `v`, `ts_ns`, `ts`, the `seq` of its step, and the ids that
 trade its decision, a decision its signal and the exchange (`ask_id`) behind its regime.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from fabio.journal.times import iso
 from fabio.journal.units import Units, dollars, real, seconds
+from fabio.model.account import Portfolio
 from fabio.model.order import ShadowTrade, Trade
 from fabio.model.regime import Regime
 from fabio.model.signal import Decision
@@ -37,8 +39,11 @@ def _regime(regime: Regime, at_ns: int) -> dict[str, Any]:
     }
 
 
-def decision_record(decision: Decision, step: Step, units: Units, order_id: str | None) -> dict[str, Any]:
-    """Give a line of `decisions.jsonl`; `order_id` is None where no order was booked."""
+def decision_record(
+    decision: Decision, step: Step, markets: Sequence[Units], order_id: str | None,
+) -> dict[str, Any]:
+    """Give a line of `decisions.jsonl`; `markets` are by number, `order_id` is None where no order was booked."""
+    units = markets[decision.market]
     signal, regime = decision.signal, decision.regime
     risk, reward = signal.risk_ticks, signal.reward_ticks
     return {
@@ -59,7 +64,36 @@ def decision_record(decision: Decision, step: Step, units: Units, order_id: str 
              "threshold": real(each.threshold), "reason": each.reason}
             for each in decision.verdicts
         ],
-        "statistics": units.statistics(decision.stats),
+        "statistics": units.statistics(decision.stats), **_portfolio(decision.portfolio, markets),
+    }
+
+
+def _portfolio(portfolio: Portfolio | None, markets: Sequence[Units]) -> dict[str, Any]:
+    """Tell what every instrument traded at, and what was held; the feed's quotes are not in the record: null."""
+    if portfolio is None:
+        return {"market": None, "portfolio": None}
+    account = portfolio.account
+    positions, exposure = [], 0.0
+    for held in portfolio.holdings:
+        units = markets[held.market]
+        value = units.value(held.size_steps, held.last_ticks)
+        exposure += abs(value)
+        positions.append({
+            "symbol": units.symbol, "strategy": held.strategy, "size": units.size(held.size_steps),
+            "entry_price": units.price(held.entry_ticks), "price": units.price(held.last_ticks), "value": value,
+            "pnl": value - units.value(held.size_steps, held.entry_ticks),
+        })
+    equity = dollars(account.equity)
+    return {
+        "market": {
+            units.symbol: {"price": units.price(ticks), "bid": None, "ask": None, "spread": None, "spread_bp": None}
+            for units, ticks in zip(markets, portfolio.last_ticks, strict=False)
+        },
+        "portfolio": {
+            "cash": dollars(account.balance), "equity": equity, "open_pnl": dollars(account.open_pnl),
+            "day_pnl": dollars(account.day_pnl), "room_to_loss_floor": dollars(account.room),
+            "exposure": exposure, "leverage": exposure / equity if equity > 0 else None, "positions": positions,
+        },
     }
 
 

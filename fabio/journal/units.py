@@ -27,7 +27,10 @@ class Units:
     """
 
     def __init__(self, instrument: Instrument) -> None:
+        self.symbol = instrument.symbol
         self._writer = LineWriter(instrument)
+        self._value = float(instrument.tick_value)  # of a tick, for one contract or coin
+        self._step = float(instrument.size_step)
 
     def price(self, ticks: float | None) -> float | None:
         """Turn ticks into a price; None stays None."""
@@ -36,6 +39,10 @@ class Units:
     def size(self, steps: int | None) -> float | None:
         """Turn steps into a size: an integer where sizes are whole; None stays None."""
         return None if steps is None else self._writer.size(steps)
+
+    def value(self, steps: int, ticks: float) -> float:
+        """Give what a size is worth at a price, in USD."""
+        return round(steps * self._step * ticks * self._value, 6)
 
     def statistics(self, stats: MarketStats) -> dict[str, Any]:
         """Give the statistics as of one moment, with the names of a `fabio features` line."""

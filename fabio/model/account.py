@@ -55,6 +55,27 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.equity - self.day_start_balance
 
 
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """A position in brief, at one moment's last price; `size_steps` is signed."""
+
+    market: int
+    strategy: str
+    size_steps: int
+    entry_ticks: float
+    last_ticks: int
+
+
+class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
+    """What was held, and what every instrument last traded at, when a decision was made.
+
+    `last_ticks` are by market, None where none has traded yet.
+    """
+
+    account: Account
+    holdings: tuple[Holding, ...] = ()
+    last_ticks: tuple[int | None, ...] = ()
+
+
 class Recent(msgspec.Struct, frozen=True, kw_only=True):
     """What guards remember of one market.
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from fabio.model.account import Portfolio
 from fabio.model.regime import Regime
 from fabio.model.stats import MarketStats
 
@@ -89,7 +90,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A signal with every guard's verdict, on the snapshot it was made on.
 
     `size_steps` is 0 and `refused_by` names the guards (or `sizing`) when blocked. `zone` names the
-    importance zone in whose band price stood, empty outside all.
+    importance zone in whose band price stood, empty outside all. `portfolio` is None in records of
+    earlier versions.
     """
 
     id: str
@@ -107,3 +109,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     regime: Regime | None
     stats: MarketStats
     zone: str = ""
+    portfolio: Portfolio | None = None

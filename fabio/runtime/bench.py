@@ -165,7 +165,7 @@ class Bench:
 
     def _replay(self, folder: Path) -> tuple[float, dict[str, int], int]:
         """Time the whole day, every question and decision recorded; give the wakes too."""
-        sink = FolderSink(folder, self._known, [self._instrument])
+        sink = FolderSink(folder, [self._instrument])
         driver = build_driver(engine_config(self._settings, [self._market]), (Summary(), sink))
 
         def run() -> None:

@@ -1,6 +1,5 @@
 """FolderSink: everything that happened, into `logs/`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,10 +25,10 @@ class FolderSink:
     `step` returns, and so before the command leaves.
     """
 
-    def __init__(self, folder: Path, instruments: Mapping[str, Instrument], markets: list[Instrument]) -> None:
+    def __init__(self, folder: Path, markets: list[Instrument]) -> None:
         self.tape = TapeWriter(folder, markets)
         self.journal = Journal(folder, self.tape)
-        self.records = Records(folder, instruments, self.journal.last_seq)
+        self.records = Records(folder, {market.symbol: market for market in markets}, self.journal.last_seq)
         self.last_ask = last_ask(folder)
         self._ticks_held = 0
 

@@ -147,7 +147,7 @@ def reopen(plan: RunPlan, settings: Settings, place: Place, say: Callable[[str],
     """
     folder, instrument = plan.logs, place.instrument
     zone = exchange_zone(settings, instrument)
-    sink = FolderSink(folder, {instrument.symbol: instrument}, [instrument])
+    sink = FolderSink(folder, [instrument])
     is_new = sink.journal.last_seq == 0 and sink.tape.pos == 0
     sink.journal.roll(place.first_day)
     driver = build_driver(engine_config(settings, [MarketConfig(instrument=instrument, table=place.table)]))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fabio.journal.reader import read_steps
-from fabio.journal.records import RecordFold
+from fabio.journal.records import RecordFold, in_order
 from fabio.journal.times import iso
 from fabio.journal.units import Units, dollars
 from fabio.model.fact import (
@@ -73,7 +73,7 @@ class Story:
         self._decision_of: dict[str, str] = {}  # order id -> decision id
         self._open: dict[int, str] = {}  # market -> decision id of what is held
         self._instruments = instruments
-        fold = RecordFold(instruments)
+        fold = RecordFold(in_order(folder, instruments))
         for step in read_steps(folder):
             self.steps += 1
             self.first_ns = self.first_ns or step.ts_ns

@@ -44,7 +44,7 @@ def record_day(folder: Path, mean_ticks: int, seed: int) -> None:
     day = synthetic_session(instrument, table, table.index_at(DAY_NS), seed, 100_000, mean_ticks)
     world = World(mode="test", feed="demo", account="paper", instruments=("MNQ",))
     with claim(folder, world, int(day.ticks.ts_recv_ns[0])):
-        sink = FolderSink(folder, known, [instrument])
+        sink = FolderSink(folder, [instrument])
         config = engine_config(settings, [MarketConfig(instrument=instrument, table=table)])
         driver = build_driver(config, (sink,))
         late = len(day.ticks) * 9 // 10

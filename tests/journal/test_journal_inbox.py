@@ -56,7 +56,7 @@ def test_an_id_that_acted_before_a_crash_is_answered_and_does_not_act(tmp_path):
 
 
 @pytest.mark.parametrize(("verb", "expires"), [("arm", True), ("enable", True), ("resume", True),
-                                               ("halt", False), ("flatten", False), ("disable", False)])
+                                               ("undo", True), ("halt", False), ("flatten", False), ("disable", False)])
 def test_only_what_could_increase_expires(tmp_path, verb, expires):
     _put(tmp_path, "1", verb=verb, ts_ns=NOW_NS - EXPIRES_AFTER_NS - 1)
     assert bool(Inbox(tmp_path).pending(NOW_NS)) is not expires

@@ -38,7 +38,7 @@ class Lab:
 
     def open(self, folder: Path) -> tuple[Driver, FolderSink]:
         """Build a machine in empty state on a folder."""
-        sink = FolderSink(folder, {"MNQ": MNQ}, [MNQ])
+        sink = FolderSink(folder, [MNQ])
         market = MarketConfig(instrument=MNQ, table=self.demo.table)
         return build_driver(engine_config(SETTINGS, [market]), (sink,)), sink
 
