@@ -1,21 +1,25 @@
-"""`fabio eval`: how good the classifiers are, and whether the agent learns."""
+"""`fabio eval`: how good the classifiers and the prompts are, what asking costs, and whether the agent learns."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fabio.cli.eval_cost import cost
 from fabio.cli.eval_learning import learning
+from fabio.cli.eval_prompt import prompt
 from fabio.cli.options import ConfigOption, JsonOption, SetOption
 
 if TYPE_CHECKING:
     from fabio.settings.load import Settings
 
 app = typer.Typer(
-    help="Measure the classifiers and the learning, offline.", no_args_is_help=True, rich_markup_mode=None,
+    help="Measure classifiers, prompts, costs and the learning.", no_args_is_help=True, rich_markup_mode=None,
     epilog="Example:  fabio eval regime --suite synthetic",
 )
 app.command("learning", epilog="Example:  fabio eval learning --json")(learning)
+app.command("prompt", epilog="Example:  fabio eval prompt --logs logs --b my_prompt.txt --record replies.jsonl")(prompt)
+app.command("cost", epilog="Example:  fabio eval cost --logs logs")(cost)
 
 SUITE_NAMES = ("synthetic", "real", "recorded")
 SuiteOption = Annotated[str, typer.Option("--suite", metavar="NAME", help="synthetic, real or recorded.")]

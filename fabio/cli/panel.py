@@ -116,16 +116,16 @@ class Panel:
         if state.model is None:
             return words
         if state.model_held:
-            words.append("not asked, ", style="yellow")
+            words.append("held back, ", style="yellow")
         elif record.stands is not None:
             age_s = (state.now_ns - record.stands.answered_at_ns) / 1e9
             words.append(f"stands, {age_s:.0f} s old, ", style="cyan")
         elif record.asking is not None:
-            words.append("asked, ", style=QUIET)
+            words.append("waiting, ", style=QUIET)
         else:
             words.append("rules stand, ", style=QUIET)
         caps = f"{ledger.calls}/{budget.calls_per_day} {ledger.spent:.2f}/{budget.usd_per_day:.2f} USD" if (
-            state.model.is_paid) else f"{ledger.calls} calls"
+            state.model.is_paid) else f"asked {ledger.calls} times"
         return words.append(f"{caps} {state.model.name}", style=QUIET)
 
     def _zones(self, zones: Sequence[Zone], last_ticks: int) -> Text:

@@ -65,7 +65,7 @@ def lines(answer: dict[str, Any]) -> list[str]:
     account, regime, position = answer["account"], answer["regime"], answer["position"]
     label = "not asked yet" if regime is None else (
         regime["label"] + ("" if regime["direction"] == "none" else f" {regime['direction']}")
-        + f", confidence {regime['confidence']:.2f}")
+        + f", confidence {regime['confidence']:.2f} ({regime['source']})")
     held = "flat" if position is None else (
         f"{position['side']} {position['size']} at {position['entry_price']:,.2f}, stop {position['stop_price']}, "
         f"target {position['target_price']}, open {position['open_pnl']:+,.2f} USD")
@@ -95,7 +95,7 @@ def model_lines(model: dict[str, Any] | None) -> list[str]:
         return ["model     none is asked: the rules answer alone"]
     found = [f"model     {model['name']}, authority {model['authority']}: {asked_words(model)}; {stands_words(model)}"]
     if model["held"]:
-        found.append(f"          not asked: {model['held']}")
+        found.append(f"          held back: {model['held']}")
     return found
 
 
@@ -122,7 +122,7 @@ def stands_words(model: dict[str, Any]) -> str:
         return f"its answer stands ({said})"
     if model["authority"] == "observe":
         return f"its answers are only recorded (the last: {said})"
-    return f"its last answer stands no more ({said}): the rules' does"
+    return f"its last answer stands no more ({said}), the rules' label is in force"
 
 
 def venue_lines(venue: dict[str, Any] | None) -> list[str]:

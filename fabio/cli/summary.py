@@ -30,7 +30,8 @@ def print_end(ready: "Ready", plan: "RunPlan") -> None:
         f"{answer['trades']} trades, net [bold]{answer['net_pnl']:+,.2f} USD[/] (fees {answer['fees']:,.2f}); "
         f"balance {account.balance:,.2f} USD, {account.room:,.2f} above the loss floor"
     )
-    print_parts(console, answer, ", answered by the rules")
+    beside = answer["asked_outside"]
+    print_parts(console, answer, f", answered by the rules{f', a model asked beside them {beside} times' * bool(beside)}")
     console.print(f"records: {plan.logs.resolve()} (decisions.jsonl, trades.jsonl, agent.log, ...)")
     _print_next(console, ready, plan)
 

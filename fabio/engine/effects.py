@@ -84,7 +84,7 @@ def undo(turn: Turn, wanted: str, reason: str) -> None:
 
 def _take_back(turn: Turn, fact: StrategyChanged | ZonesSet, reason: str) -> None:
     if isinstance(fact, ZonesSet):
-        if turn.state.markets[fact.market].zones == fact.zones:
+        if fact.zones and turn.state.markets[fact.market].zones == fact.zones:  # not those of a session that is over
             set_zones(turn, fact.market, fact.before, OPERATOR)
         return
     now = turn.state.strategies[fact.name]

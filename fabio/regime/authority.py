@@ -6,6 +6,7 @@ import msgspec
 
 from fabio.model.assessment import Authority
 
+
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a language model may do here, and what it may cost.
 

@@ -6,6 +6,7 @@ machine on one thread, in small pieces, so that no task waits long for another.
 """
 
 import asyncio
+import atexit
 import gc
 import logging
 import os
@@ -209,6 +210,7 @@ def settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # duckdb (2.0) takes what is frozen at the end for leaked, and says so in 40 lines
 
 
 def _first(failure: BaseException) -> BaseException:

@@ -6,6 +6,9 @@ from typing import Any
 
 from fabio.journal.exchanges import Exchange as ModelExchange
 from fabio.model.fact import (
+    Fact,
+    ModelAnswered,
+    ModelAsked,
     OrderBooked,
     RegimeAsked,
     RegimeInferred,
@@ -18,6 +21,7 @@ from fabio.model.fact import (
 from fabio.model.order import ShadowTrade, Trade
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
+from fabio.runtime.in_force import InForce
 
 
 class Summary:
@@ -33,6 +37,7 @@ class Summary:
         self.blocked = 0
         self.orders = 0
         self.model_calls = 0
+        self.asked_outside = 0  # questions to a model beside the rules
         self.trades: list[Trade] = []
         self.shadows: list[ShadowTrade] = []
         self.signals_by_strategy: Counter[str] = Counter()
@@ -41,6 +46,7 @@ class Summary:
         self.max_drawdown = Decimal(0)
         self._net = Decimal(0)
         self._peak = Decimal(0)
+        self._in_force = InForce()
         self._label_since: dict[int, tuple[str, int]] = {}  # market -> label in force, since
         self._label_ns: Counter[str] = Counter()
 
@@ -56,11 +62,9 @@ class Summary:
             match fact:
                 case RegimeAsked():
                     self.model_calls += 1
-                case RegimeInferred(market=market, regime=regime):
-                    before = self._label_since.get(market)
-                    if before is not None:
-                        self._label_ns[before[0]] += step.ts_ns - before[1]
-                    self._label_since[market] = (regime.label, step.ts_ns)
+                case RegimeInferred() | ModelAnswered() | ModelAsked():
+                    self.asked_outside += isinstance(fact, ModelAsked)
+                    self._take_regime(fact, step.ts_ns)
                 case SignalApproved(decision=decision):
                     self.approved += 1
                     self.signals_by_strategy[decision.signal.strategy] += 1
@@ -91,6 +95,16 @@ class Summary:
         """Closed P&L after fees, in USD."""
         return self._net
 
+    def _take_regime(self, fact: Fact, ts_ns: int) -> None:
+        in_force = self._in_force.take(fact)
+        if in_force is None:
+            return
+        market, regime = in_force
+        before = self._label_since.get(market)
+        if before is not None:
+            self._label_ns[before[0]] += ts_ns - before[1]
+        self._label_since[market] = (regime.label, ts_ns)
+
     def regime_share(self) -> dict[str, float]:
         """Share of time of each label."""
         total = sum(self._label_ns.values())
@@ -112,6 +126,7 @@ class Summary:
             "by_guard": dict(sorted(self.by_guard.items())),
             "regime_share": self.regime_share(),
             "model_calls": self.model_calls,
+            "asked_outside": self.asked_outside,
             "shadow_trades": len(self.shadows),
         }
 

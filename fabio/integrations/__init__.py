@@ -1,0 +1,1 @@
+"""fabio inside other programs."""

@@ -1,0 +1,1 @@
+"""What the record teaches: functions from records to lessons."""

@@ -1,0 +1,302 @@
+"""The window: every signal of the record's last hours, joined with what became of its shadow.
+
+Time is the record's own: hours count back from its last decision or shadow exit, so that a demo, whose
+days lie in the past or the future, reads like a live session. A signal belongs to the window by the time
+of its decision.
+
+Nothing peeks. A shadow counts only where its decision is there and says the same, decision, entry and
+exit follow each other in this order, and the journal is as late as all of them.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from fabio.journal.times import iso
+from fabio.learning.lines import LeftOut, LeftOutKind, journal_end_ns, read_records
+
+NS_PER_HOUR = 3_600_000_000_000
+NO_REGIME = "none"
+_MOST_USD = 10**12
+"""Beyond this an amount is damage, not money."""
+
+Ending = Literal["filled", "expired", "open", "behind_another", "no_bracket", "lost"]
+"""What became of a signal's shadow: `filled` has a result; `expired` was a limit that was never reached; `open` at the
+record's end; `behind_another`: one of its strategy and setup was open, so it had none; `no_bracket`: its stop or target
+lay on the wrong side; `lost`: its record is not there or cannot be used."""
+
+
+class _Regime(msgspec.Struct, frozen=True):
+    label: str
+
+
+class _Verdict(msgspec.Struct, frozen=True):
+    guard: str
+
+
+class DecisionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a line of `decisions.jsonl`."""
+
+    v: int
+    ts_ns: int
+    id: str
+    symbol: str
+    session: str
+    strategy: str
+    setup: str
+    approved: bool
+    refused_by: tuple[str, ...]
+    risk_ticks: int
+    reward_ticks: int
+    regime: _Regime | None
+    verdicts: tuple[_Verdict, ...]
+
+
+class ShadowLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a line of `shadow.jsonl`."""
+
+    v: int
+    ts_ns: int
+    id: str
+    decision_id: str
+    symbol: str
+    strategy: str
+    setup: str
+    approved: bool
+    refused_by: tuple[str, ...]
+    net_pnl: Decimal
+    r_multiple: float
+    entry_ts_ns: int
+    exit_ts_ns: int
+    exit_leg: Literal["stop", "target", "close", "never_filled"]
+
+
+class TradeLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a line of `trades.jsonl`."""
+
+    v: int
+    id: str
+    decision_id: str
+    r_multiple: float
+    entry_ts_ns: int
+    exit_ts_ns: int
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal and what it would have made, with its static bracket and one size step.
+
+    Parameters
+    ----------
+    refused_by
+        Names of guards, sorted; empty where it was taken.
+    net_pnl, r_multiple
+        USD after fees, and R; None unless it was filled.
+    traded_r
+        R of the trade that was really made, with the strategy's own stop management; None without one.
+    """
+
+    decision_id: str
+    ts_ns: int
+    session: str
+    strategy: str
+    regime: str
+    approved: bool
+    refused_by: tuple[str, ...]
+    ending: Ending
+    net_pnl: Decimal | None = None
+    r_multiple: float | None = None
+    traded_r: float | None = None
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """The signals of a record's last hours, and the lines that were left out.
+
+    Parameters
+    ----------
+    since_ns, until_ns
+        The record's own clock; None where nothing is recorded.
+    signals
+        By time.
+    guards
+        Every guard that spoke on one of them or refused it, sorted.
+    left_out
+        Lines of the whole folder, not of these hours alone: a line that cannot be read has no time.
+    """
+
+    hours: float
+    since_ns: int | None
+    until_ns: int | None
+    signals: tuple[Signal, ...]
+    guards: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def span(self) -> dict[str, float | str | None]:
+        """Say which hours these are, as keys for `--json`."""
+        return {
+            "hours": self.hours, "since": None if self.since_ns is None else iso(self.since_ns),
+            "until": None if self.until_ns is None else iso(self.until_ns),
+            "clock": "the record's own: hours count back from its last decision or shadow exit",
+        }
+
+    @property
+    def problems(self) -> dict[str, object]:
+        """Give the lines that were left out, as keys for `--json`."""
+        return {"left_out": len(self.left_out), "lines": [msgspec.to_builtins(each) for each in self.left_out]}
+
+
+def read_window(folder: Path, hours: float) -> Window:
+    """Read the signals of the record's last hours.
+
+    Parameters
+    ----------
+    folder
+        The folder `logs`.
+    hours
+        > 0 and finite.
+    """
+    left_out: list[LeftOut] = []
+    reading = _Reading(folder, left_out)
+    signals = tuple(reading.signals())
+    until_ns = max(reading.ends_ns, default=None)
+    since_ns = None if until_ns is None else max(0, until_ns - round(hours * NS_PER_HOUR))
+    within = tuple(each for each in signals if since_ns is not None and each.ts_ns >= since_ns)
+    guards = {name for each in within for name in (*each.refused_by, *reading.spoke[each.decision_id])}
+    return Window(hours=hours, since_ns=since_ns, until_ns=until_ns, signals=within, guards=tuple(sorted(guards)),
+                  left_out=tuple(left_out))
+
+
+class _Reading:
+    """The folder's records, each checked against those it joins."""
+
+    def __init__(self, folder: Path, left_out: list[LeftOut]) -> None:
+        self._left_out = left_out
+        decisions = list(read_records(folder / "decisions.jsonl", DecisionLine, left_out))
+        shadows = list(read_records(folder / "shadow.jsonl", ShadowLine, left_out))
+        trades = list(read_records(folder / "trades.jsonl", TradeLine, left_out))
+        self._end_ns = journal_end_ns(folder)  # after the records: an agent may be writing
+        self._decisions: dict[str, DecisionLine] = {}  # id -> decision, by time
+        self._shadows: dict[str, ShadowLine] = {}  # decision id -> shadow
+        self._trades: dict[str, TradeLine] = {}  # decision id -> trade
+        self._take_decisions(decisions)
+        self._take_shadows(shadows)
+        self._take_trades(trades)
+        self.spoke = {each.id: {verdict.guard for verdict in each.verdicts} for each in self._decisions.values()}
+        self.ends_ns = [each.ts_ns for each in self._decisions.values()]
+        self.ends_ns += [each.exit_ts_ns for each in self._shadows.values()]
+
+    def signals(self) -> Iterator[Signal]:
+        """Give every signal with its end, by time."""
+        last_shadowed = {_key(each): place for place, each in enumerate(self._decisions.values())
+                         if each.id in self._shadows}
+        busy_until: dict[tuple[str, str, str], int | None] = {}  # (symbol, strategy, setup) -> ns; None: it never ended
+        for place, each in enumerate(self._decisions.values()):
+            key, shadow = _key(each), self._shadows.get(each.id)
+            if shadow is not None:
+                busy_until[key] = shadow.exit_ts_ns
+                yield _signal(each, "expired" if shadow.exit_leg == "never_filled" else "filled", shadow,
+                              self._trades.get(each.id))
+                continue
+            until_ns = busy_until.get(key, 0)
+            if each.risk_ticks <= 0 or each.reward_ticks <= 0:
+                yield _signal(each, "no_bracket")
+            elif until_ns is None or each.ts_ns < until_ns:
+                yield _signal(each, "behind_another")
+            else:
+                # whatever was open ended before the next one of its setup could begin
+                is_lost = each.id in self._refused or place < last_shadowed.get(key, 0)
+                busy_until[key] = until_ns if is_lost else None
+                yield _signal(each, "lost" if is_lost else "open")
+
+    def _leave_out(self, file: str, line: int, kind: LeftOutKind, reason: str) -> None:
+        self._left_out.append(LeftOut(file, line, kind, reason))
+
+    def _is_late(self, file: str, line: int, what: str, ts_ns: int) -> bool:
+        if self._end_ns is None or ts_ns <= self._end_ns:
+            return False
+        self._leave_out(file, line, "from_the_future",
+                        f"{what} at {iso(ts_ns)}, after the journal's end at {iso(self._end_ns)}: it is from the future")
+        return True
+
+    def _take_decisions(self, lines: list[tuple[int, DecisionLine]]) -> None:
+        file = "decisions.jsonl"
+        for line, each in sorted(lines, key=lambda pair: pair[1].ts_ns):
+            if each.id in self._decisions:
+                self._leave_out(file, line, "duplicate", f"decision {each.id} stands in the file twice")
+            elif each.approved != (not each.refused_by):
+                said = "approved, and refused by " + ", ".join(each.refused_by) if each.approved else "blocked by nobody"
+                self._leave_out(file, line, "contradicts", f"decision {each.id} is {said}")
+            elif not self._is_late(file, line, f"decision {each.id} was made", each.ts_ns):
+                self._decisions[each.id] = each
+
+    def _take_shadows(self, lines: list[tuple[int, ShadowLine]]) -> None:
+        file = "shadow.jsonl"
+        self._refused: set[str] = set()  # ids of decisions whose shadow cannot be used
+        for line, each in lines:
+            if each.decision_id in self._shadows:
+                self._leave_out(file, line, "duplicate", f"the shadow of decision {each.decision_id} stands in the file "
+                                                         "twice")
+                continue
+            why = _shadow_amiss(each, self._decisions.get(each.decision_id))
+            if why is not None:
+                self._leave_out(file, line, *why)
+            elif not self._is_late(file, line, f"shadow {each.id} ended", each.exit_ts_ns):
+                self._shadows[each.decision_id] = each
+                continue
+            self._refused.add(each.decision_id)
+
+    def _take_trades(self, lines: list[tuple[int, TradeLine]]) -> None:
+        file = "trades.jsonl"
+        for line, each in lines:
+            decision = self._decisions.get(each.decision_id)
+            if each.decision_id in self._trades:
+                self._leave_out(file, line, "duplicate", f"the trade of decision {each.decision_id} stands in the file "
+                                                         "twice")
+            elif decision is not None and not decision.ts_ns <= each.entry_ts_ns <= each.exit_ts_ns:
+                self._leave_out(file, line, "peeking", f"trade {each.id} is out of order: "
+                                                       f"{_order(decision, each.entry_ts_ns, each.exit_ts_ns)}")
+            elif not self._is_late(file, line, f"trade {each.id} ended", each.exit_ts_ns):
+                self._trades[each.decision_id] = each
+
+
+def _key(each: DecisionLine) -> tuple[str, str, str]:
+    return each.symbol, each.strategy, each.setup
+
+
+def _order(decision: DecisionLine, entry_ns: int, exit_ns: int) -> str:
+    return f"decision {iso(decision.ts_ns)}, entry {iso(entry_ns)}, exit {iso(exit_ns)}"
+
+
+def _shadow_amiss(shadow: ShadowLine, decision: DecisionLine | None) -> tuple[LeftOutKind, str] | None:
+    """Tell why a shadow cannot be used, None where it can."""
+    if decision is None:
+        return "unjoined", (f"its decision {shadow.decision_id} is not in decisions.jsonl, or was left out; "
+                            "`fabio journal rebuild` makes the files again from the journal")
+    if shadow.exit_ts_ns < shadow.entry_ts_ns:
+        return "peeking", (f"shadow {shadow.id} ends before it begins: "
+                           f"{_order(decision, shadow.entry_ts_ns, shadow.exit_ts_ns)}")
+    if decision.ts_ns > shadow.entry_ts_ns:
+        return "peeking", (f"shadow {shadow.id} begins before it was decided: "
+                           f"{_order(decision, shadow.entry_ts_ns, shadow.exit_ts_ns)}")
+    for name in ("symbol", "strategy", "setup", "approved", "refused_by"):
+        ours, theirs = getattr(shadow, name), getattr(decision, name)
+        if ours != theirs:
+            return "contradicts", f"shadow {shadow.id} has {name} {ours!r}, its decision has {theirs!r}"
+    if not abs(shadow.net_pnl) < _MOST_USD:
+        return "malformed", f"shadow {shadow.id} made {shadow.net_pnl} USD, which is no result of one size step"
+    return None
+
+
+def _signal(decision: DecisionLine, ending: Ending, shadow: ShadowLine | None = None,
+            trade: TradeLine | None = None) -> Signal:
+    filled = shadow if ending == "filled" else None
+    return Signal(
+        decision_id=decision.id, ts_ns=decision.ts_ns, session=decision.session, strategy=decision.strategy,
+        regime=NO_REGIME if decision.regime is None else decision.regime.label, approved=decision.approved,
+        refused_by=tuple(sorted(decision.refused_by)), ending=ending,
+        net_pnl=None if filled is None else filled.net_pnl, r_multiple=None if filled is None else filled.r_multiple,
+        traded_r=None if filled is None or trade is None else trade.r_multiple,
+    )
