@@ -87,7 +87,7 @@ class Market:
         self._hours = np.zeros(0, dtype=np.int64)
         self._united: tuple[tuple[Zone, ...], ...] = ((), (), ())  # a model's, the profile's, both
         self._told: tuple[Zone, ...] | None = None  # the zones last told of, None after a bar
-        self.told_version: tuple[int, int] | None = None  # of the agent's state; and the minute
+        self.told_version = 0  # of the agent's state, in the last question
         self._prints: tuple[tuple[int, ...], tuple[BigPrint, ...]] = ((), ())
 
     # -- reading ------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class Market:
     def restored(self, kept: "AtLastBar | None") -> None:
         """Go on from restored arrays."""
         self._stats = self._session = None
-        self._kept, self._told, self.told_version = kept, None, None
+        self._kept, self._told, self.told_version = kept, None, 0
         self._prints = ((), ())
         self._bars = self._features.bars(BARS_SHOWN)
 

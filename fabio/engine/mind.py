@@ -19,6 +19,8 @@ NOTES_KEPT = 50
 ANSWERS_KEPT = 5
 OPERATOR = "operator"
 """Who changed it, where a person did: no rule and no model takes that back."""
+NEVER_LEFT = ("breaker_open:", "over_budget:")
+"""Reasons of questions that nobody was asked: they are no calls."""
 CHANGES_KEPT = 100
 """Changes of strategies and zones that can still be undone."""
 
@@ -85,7 +87,7 @@ def _model_answered(state: "State", fact: facts.ModelAnswered) -> None:
 
 def _model_failed(state: "State", fact: facts.ModelFailed) -> None:
     state.markets[fact.market].asking = None
-    state.ledger = budget.settle(state.ledger, fact.cost)
+    state.ledger = budget.settle(state.ledger, fact.cost, left=not fact.reason.startswith(NEVER_LEFT))
 
 
 def _model_held(state: "State", fact: facts.ModelHeld) -> None:

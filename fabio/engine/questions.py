@@ -11,7 +11,6 @@ from fabio.regime.request import request_hash
 from fabio.regime.rule_model import Brief
 
 NS = 1_000_000_000
-MINUTE_NS = 60 * NS
 RULES = "rules"
 """Who answered, where the rules did."""
 
@@ -58,9 +57,8 @@ def write(turn: Turn, index: int) -> tuple[bytes, Brief]:
     """Write a question about one market as of now."""
     state, market, record = turn.state, turn.markets[index], turn.state.markets[index]
     now_ns = state.now_ns
-    version = (turn.version, now_ns // MINUTE_NS if state.notes else 0)  # notes are told with their age
-    if record.position is not None or market.told_version != version:
+    if record.position is not None or market.told_version != turn.version:
         market.tell_agent(turn.own_record(index), now_ns)
-        market.told_version = version
+        market.told_version = turn.version
     answers = record.last_answers if state.model is None else record.model_answers
     return market.write_question(now_ns, record.zones, answers)

@@ -164,7 +164,7 @@ def reserve(ledger: Ledger, now_ns: int, usd: Decimal) -> Ledger:
     )
 
 
-def settle(ledger: Ledger, usd: Decimal | None) -> Ledger:
+def settle(ledger: Ledger, usd: Decimal | None, left: bool = True) -> Ledger:
     """Charge the question in flight; nothing where none is.
 
     Parameters
@@ -172,12 +172,18 @@ def settle(ledger: Ledger, usd: Decimal | None) -> Ledger:
     usd
         What it cost, charged as it is even where it is more than the reserve; None where nobody
         knows (no usage told, no answer, a restart): the reserve is charged.
+    left
+        False where it turned out that the question never went out: then it is no call.
     """
     if not ledger.in_flight:
         return ledger
     cost = ledger.reserved if usd is None else usd
     _check(cost)
-    return msgspec.structs.replace(ledger, spent=ledger.spent + cost, reserved=NOTHING, in_flight=False)
+    unused = 0 if left else 1
+    return msgspec.structs.replace(
+        ledger, spent=ledger.spent + cost, reserved=NOTHING, in_flight=False, calls=ledger.calls - unused,
+        calls_in_hour=ledger.calls_in_hour - unused,
+    )
 
 
 def share(ledger: Ledger, settings: BudgetSettings) -> float:

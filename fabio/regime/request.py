@@ -2,7 +2,8 @@
 
 JSON without spaces, keys in the order of the alphabet on every level, lists oldest to newest;
 missing is null, prices are in price units, distances in ticks, money in USD, times in seconds
-or minutes as the name says. The same content always gives the same bytes, and so the same hash.
+or minutes as the name says. What most zones or strategies have alike is told once, as defaults.
+The same content always gives the same bytes, and so the same hash.
 
 It is written in three parts: the opening, which stands until the account, the zones or the notes
 change; the last answers; and the market's numbers, a template that a kernel fills.
@@ -10,7 +11,6 @@ change; the last answers; and the market's numbers, a template that a kernel fil
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ from fabio.regime.evidence import Lesson
 from fabio.regime.layout import market_layout
 from fabio.regime.reading import Readings
 from fabio.regime.rule_model import Brief
+from fabio.regime.telling import apart, short, tell_account, tell_note, tell_performance, tell_states
 from fabio.regime.template import Parts, Template, fill
 
 Arrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
@@ -40,8 +41,6 @@ NS = 1_000_000_000
 MIN_NS = 60 * NS
 ANSWERS_SHOWN = 3
 ANSWERS_KEPT = 16
-SUMMED_TRADES, SINGLE_TRADES = 30, 5
-"""Of a strategy's latest trades: so many are summed up, and so many told one by one."""
 NOT_TOLD = ("classifier", "reasoning")
 """Of the rules' reading: its words repeat numbers that stand elsewhere, at the price of a hundred tokens."""
 
@@ -121,8 +120,8 @@ class QuestionWriter:
         minute = now_ns // MIN_NS
         self._states, usual = tell_states(record.states, record.configured)
         self._lessons = record.lessons
-        self._head["account"] = orjson.dumps(_account(record))
-        self._head["historical_notes_snippet"] = orjson.dumps([_note(note) for note in record.notes])
+        self._head["account"] = orjson.dumps(tell_account(record.account, record.recent))
+        self._head["historical_notes_snippet"] = orjson.dumps([tell_note(note) for note in record.notes])
         slots = self._slots
         slots["strategy_defaults"] = orjson.dumps(usual)
         slots["open_positions"] = orjson.dumps([
@@ -178,7 +177,7 @@ class QuestionWriter:
 
     def _zones(self, zones: Sequence[Zone]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Write zones without what most of them have alike, and that."""
-        own, usual = _apart([
+        own, usual = apart([
             {"inner_ticks": zone.inner_ticks, "outer_ticks": zone.outer_ticks, "priority": zone.priority}
             for zone in zones
         ])
@@ -190,11 +189,11 @@ class QuestionWriter:
         entry, stop, target = position.entry_ticks, position.stop_ticks, position.target_ticks
         return {
             "age_min": minute - position.opened_ns // MIN_NS,
-            "entry_price": _short(entry * self._tick_over / self._tick_under, 6),
+            "entry_price": short(entry * self._tick_over / self._tick_under, 6),
             "entry_thesis": record.theses.get(position.decision_id),
-            "open_ticks": _short((last_ticks - entry) * position.side, 1),
+            "open_ticks": short((last_ticks - entry) * position.side, 1),
             "side": "long" if position.side > 0 else "short",
-            "size": _short(float(abs(position.size_steps) * self._instrument.size_step), 8),
+            "size": short(float(abs(position.size_steps) * self._instrument.size_step), 8),
             "stop_price": None if stop is None else self._price(stop),
             "strategy": position.strategy,
             "target_price": None if target is None else self._price(target),
@@ -228,99 +227,8 @@ def shown_zones(zones: Sequence[Zone]) -> list[Zone]:
     return [zone for zone in zones if zone.priority == "high" or zone.source != "profile"]
 
 
-def tell_states(
-    states: Mapping[str, StrategyState], configured: Mapping[str, StrategyState],
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Write strategy states, without what most of them have alike, and that; `enabled` is told of each."""
-    names = sorted(states)
-    own, usual = _apart([_state(states[name], configured.get(name)) for name in names])
-    return {name: {"enabled": states[name].enabled, **row} for name, row in zip(names, own, strict=True)}, usual
-
-
-def tell_performance(performance: Mapping[str, StrategyPerformance]) -> dict[str, dict[str, Any]]:
-    """Write the strategies' records as a question shows them."""
-    return {name: _performance(performance[name]) for name in sorted(performance)}
-
-
-def _apart(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Take out of rows what most of them have; give the rest of each, and that.
-
-    >>> _apart([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1, "b": 3}])
-    ([{'b': 2}, {}, {}], {'a': 1, 'b': 3})
-    """
-    usual = {}
-    for name in rows[0] if rows else ():
-        values = [row[name] for row in rows]
-        usual[name] = values[0] if values.count(values[0]) == len(rows) else max(values, key=values.count)
-    return [{name: value for name, value in row.items() if value != usual[name]} for row in rows], usual
-
-
 def _around(regime: Regime) -> tuple[bytes, bytes, bytes]:
     """Write an earlier answer but for its age and what price did since."""
     said = orjson.dumps({"confidence": round(regime.confidence, 2), "direction": regime.direction})
     by = orjson.dumps({"regime": regime.label, "source": regime.source})
     return b'{"age_s":', b"," + said[1:-1] + b',"moved_ticks_since":', b"," + by[1:]
-
-
-def _account(record: OwnRecord) -> dict[str, Any]:
-    account = record.account
-    return {
-        "day_pnl": _money(account.day_pnl),
-        "entries": sum(record.recent.entries_by_strategy.values()),
-        "halted": account.halted or None,
-        "losses_in_a_row": record.recent.losses_in_a_row,
-        "room_to_loss_floor": _money(account.room),
-    }
-
-
-def _state(state: StrategyState, configured: StrategyState | None) -> dict[str, Any]:
-    return {
-        "configured_risk_fraction": None if configured is None else configured.risk_fraction,
-        "max_trades_per_session": state.max_trades_per_session,
-        "min_rr": state.min_rr,
-        "risk_fraction": state.risk_fraction,
-        "stop_ticks": state.stop_ticks,
-        "target_ticks": state.target_ticks,
-    }
-
-
-def _performance(performance: StrategyPerformance) -> dict[str, Any]:
-    latest = performance.last[-SUMMED_TRADES:]
-    return {
-        "average_rr": _rounded(performance.average_rr),
-        "last_30": {
-            "net_r": _short(sum(latest), 1),
-            "win_rate": _rounded(sum(multiple > 0 for multiple in latest) / len(latest)) if latest else None,
-        },
-        "last_5_r": [_short(multiple, 1) for multiple in latest[-SINGLE_TRADES:]],
-        "net_pnl": _short(performance.net_pnl, 0),
-        "trades": performance.trades,
-        "win_rate": _rounded(performance.win_rate),
-    }
-
-
-def _note(note: Note) -> dict[str, Any]:
-    claim = note.claim
-    return {
-        "age_sessions": note.age_sessions,
-        "claim": claim.text,
-        "mean_r": _rounded(note.total_r / note.outcomes) if note.outcomes else None,
-        "n": note.outcomes,
-        "scope": ", ".join(filter(None, (claim.strategy, claim.regime, claim.zone))) or None,
-        "wins": note.wins,
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)
-
-
-def _short(value: float, decimals: int) -> float:
-    """Round, and write a whole number without its point."""
-    rounded = round(value, decimals)
-    whole = int(rounded)
-    return whole if rounded == whole else rounded
-
-
-def _money(value: Decimal) -> float:
-    return _short(float(value), 0)

@@ -25,7 +25,7 @@ class Brief(msgspec.Struct, frozen=True, gc=False):
     Parameters
     ----------
     rules, strategy_state
-        The question's parts of these names.
+        The question's parts of these names; `rules` with the words of their `reasoning`.
     lessons
         What the record teaches now.
     """

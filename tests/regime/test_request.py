@@ -207,6 +207,10 @@ def test_what_strategies_have_alike_is_told_once():
         "a": {"enabled": True}, "b": {"enabled": False, "risk_fraction": 0.004}, "c": {"enabled": True},
     }
     assert ask(states={}, configured={})["strategy_defaults"] == {}
+    other = {name: StrategyState(risk_fraction=0.006 if name == "b" else 0.005) for name in "abc"}
+    body, _ = write(states=states, configured=other)
+    assert_canonical(body)
+    assert orjson.loads(body)["strategy_state"]["b"]["configured_risk_fraction"] == 0.006
 
 
 def test_money_and_limits_of_the_account_are_told():
