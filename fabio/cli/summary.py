@@ -31,7 +31,8 @@ def print_end(ready: "Ready", plan: "RunPlan") -> None:
         f"balance {account.balance:,.2f} USD, {account.room:,.2f} above the loss floor"
     )
     beside = answer["asked_outside"]
-    print_parts(console, answer, f", answered by the rules{f', a model asked beside them {beside} times' * bool(beside)}")
+    print_parts(console, answer, ", answered by the rules" + (
+        f", a model asked beside them {beside} times" if beside else ""))
     console.print(f"records: {plan.logs.resolve()} (decisions.jsonl, trades.jsonl, agent.log, ...)")
     _print_next(console, ready, plan)
 

@@ -13,9 +13,8 @@ from fabio.model.fact import NoteJudged, StrategyChanged, UpdateRefused, ZonesSe
 from fabio.model.strategy import StrategyEvidence, StrategyUpdate
 from fabio.model.zone import Zone
 from fabio.regime import evidence
+from fabio.regime.bounds import RISK_CEILING
 
-RISK_FRACTION_CEILING = 0.01
-"""No setting, model or lesson risks more of the balance per trade."""
 NS_PER_HOUR = 3_600_000_000_000
 
 
@@ -31,7 +30,7 @@ def change_strategies(turn: Turn, updates: tuple[StrategyUpdate, ...], source: s
             if key not in ("name", "reason") and value is not None
         }
         if "risk_fraction" in changes:
-            changes["risk_fraction"] = min(max(changes["risk_fraction"], 0.0), RISK_FRACTION_CEILING)
+            changes["risk_fraction"] = min(max(changes["risk_fraction"], 0.0), RISK_CEILING)
         after = msgspec.structs.replace(before, **changes)
         if after != before or (source == OPERATOR and not after.enabled):  # theirs now, whoever switched it off
             turn.note(StrategyChanged(

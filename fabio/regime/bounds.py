@@ -3,7 +3,7 @@
 import msgspec
 
 RISK_CEILING = 0.01
-"""No setting lets an answer risk a larger share of the balance per trade."""
+"""No setting, model or lesson risks a larger share of the balance per trade."""
 
 
 class AnswerBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
