@@ -23,16 +23,20 @@ from fabio.cli import (
     features,
     flatten,
     gateway,
+    guards,
     halt,
     journal,
     learn,
     logs,
     notes,
     replay,
+    report,
+    shadow,
     status,
     stop,
     strategy,
     stub,
+    whatif,
 )
 from fabio.cli import run as run_agent
 from fabio.cli.failures import exit_code_of
@@ -75,7 +79,11 @@ app.command("logs", epilog="Example:  fabio logs -f decisions")(logs.logs)
 app.command("replay", epilog="Example:  fabio replay tape.parquet --symbol ES --json")(replay.replay)
 app.command("features", epilog="Example:  fabio features tape.csv.gz --symbol NQ --every 60")(features.features)
 app.command("explain", epilog="Example:  fabio explain 14:30 --logs logs")(explain.explain)
+app.command("shadow", epilog="Example:  fabio shadow --hours 24 --logs logs")(shadow.shadow)
+app.command("guards", epilog="Example:  fabio guards --hours 24 --logs logs")(guards.guards)
+app.command("report", epilog="Example:  fabio report --hours 24 --html report.html")(report.report)
 app.command("notes", epilog="Example:  fabio notes --all --logs logs")(notes.notes)
+app.command("whatif", epilog="Example:  fabio whatif --without volatility --logs logs")(whatif.whatif)
 app.command("gateway", epilog="Example:  fabio gateway --port 0 --print-url --speed 60")(gateway.gateway)
 app.command("stub", epilog="Example:  fabio stub --port 0 --print-url --failure fenced")(stub.stub)
 app.command("doctor", epilog="Example:  fabio doctor --json")(doctor.doctor)

@@ -11,15 +11,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Parameters
     ----------
-    least
+    minimum
         In [0, 1].
     """
 
-    least: float = 0.5
+    minimum: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.least <= 1:
-            raise ValueError(f"least is {self.least}; it must lie in 0 to 1")
+        if not 0 <= self.minimum <= 1:
+            raise ValueError(f"minimum is {self.minimum}; it must lie in 0 to 1")
 
 
 class Guard:
@@ -30,6 +30,6 @@ class Guard:
 
     def check(self, signal: Signal, view: View) -> Verdict:
         """Compare the signal's confidence with the least."""
-        least = self.settings.least
+        least = self.settings.minimum
         reason = f"confidence {signal.confidence:.2f}, at least {least:g} needed"
         return Verdict("min_confidence", signal.confidence >= least, signal.confidence, least, reason)

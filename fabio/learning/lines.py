@@ -33,7 +33,8 @@ class LeftOut(msgspec.Struct, frozen=True):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}: {self.reason}"
+        reason = "".join(letter if letter.isprintable() else "?" for letter in self.reason)
+        return f"{self.file}, line {self.line}: {reason}"
 
 
 class _Versioned(msgspec.Struct):
@@ -72,6 +73,8 @@ def read_records(path: Path, kind: type[Kind], left_out: list[LeftOut]) -> Itera
 
 
 def _why(line: bytes, error: Exception) -> tuple[LeftOutKind, str]:
+    if not line.strip():
+        return "damaged", "it is empty"
     shown = repr(line[:40].decode("utf-8", "backslashreplace").strip() + ("..." if len(line) > 40 else ""))
     if not isinstance(error, msgspec.ValidationError):
         if not line.endswith(b"\n"):

@@ -11,7 +11,7 @@ exit follow each other in this order, and the journal is as late as all of them.
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -20,8 +20,11 @@ from fabio.learning.lines import LeftOut, LeftOutKind, journal_end_ns, read_reco
 
 NS_PER_HOUR = 3_600_000_000_000
 NO_REGIME = "none"
-_MOST_USD = 10**12
-"""Beyond this an amount is damage, not money."""
+
+# beyond these a number is damage, and would drown all others in a sum
+_TimeNs = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Usd = Annotated[float, msgspec.Meta(gt=-1e12, lt=1e12)]
+_R = Annotated[float, msgspec.Meta(gt=-1e6, lt=1e6)]
 
 Ending = Literal["filled", "expired", "open", "behind_another", "no_bracket", "lost"]
 """What became of a signal's shadow: `filled` has a result; `expired` was a limit that was never reached; `open` at the
@@ -41,7 +44,7 @@ class DecisionLine(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a line of `decisions.jsonl`."""
 
     v: int
-    ts_ns: int
+    ts_ns: _TimeNs
     id: str
     symbol: str
     session: str
@@ -59,7 +62,7 @@ class ShadowLine(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a line of `shadow.jsonl`."""
 
     v: int
-    ts_ns: int
+    ts_ns: _TimeNs
     id: str
     decision_id: str
     symbol: str
@@ -67,10 +70,10 @@ class ShadowLine(msgspec.Struct, frozen=True, kw_only=True):
     setup: str
     approved: bool
     refused_by: tuple[str, ...]
-    net_pnl: Decimal
-    r_multiple: float
-    entry_ts_ns: int
-    exit_ts_ns: int
+    net_pnl: _Usd
+    r_multiple: _R
+    entry_ts_ns: _TimeNs
+    exit_ts_ns: _TimeNs
     exit_leg: Literal["stop", "target", "close", "never_filled"]
 
 
@@ -80,9 +83,9 @@ class TradeLine(msgspec.Struct, frozen=True, kw_only=True):
     v: int
     id: str
     decision_id: str
-    r_multiple: float
-    entry_ts_ns: int
-    exit_ts_ns: int
+    r_multiple: _R
+    entry_ts_ns: _TimeNs
+    exit_ts_ns: _TimeNs
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +120,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     since_ns, until_ns
-        The record's own clock; None where nothing is recorded.
+        The record's own clock, from its first decision at the earliest; None where nothing is recorded.
+    is_whole
+        Whether no decision lies before these hours.
     signals
         By time.
     guards
@@ -129,15 +134,17 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     hours: float
     since_ns: int | None
     until_ns: int | None
+    is_whole: bool
     signals: tuple[Signal, ...]
     guards: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
 
     @property
-    def span(self) -> dict[str, float | str | None]:
+    def span(self) -> dict[str, float | str | bool | None]:
         """Say which hours these are, as keys for `--json`."""
         return {
-            "hours": self.hours, "since": None if self.since_ns is None else iso(self.since_ns),
+            "hours": self.hours, "whole_record": self.is_whole,
+            "since": None if self.since_ns is None else iso(self.since_ns),
             "until": None if self.until_ns is None else iso(self.until_ns),
             "clock": "the record's own: hours count back from its last decision or shadow exit",
         }
@@ -162,11 +169,15 @@ def read_window(folder: Path, hours: float) -> Window:
     reading = _Reading(folder, left_out)
     signals = tuple(reading.signals())
     until_ns = max(reading.ends_ns, default=None)
-    since_ns = None if until_ns is None else max(0, until_ns - round(hours * NS_PER_HOUR))
+    first_ns = signals[0].ts_ns if signals else 0
+    since_ns = None if until_ns is None else max(first_ns, until_ns - round(hours * NS_PER_HOUR))
     within = tuple(each for each in signals if since_ns is not None and each.ts_ns >= since_ns)
     guards = {name for each in within for name in (*each.refused_by, *reading.spoke[each.decision_id])}
-    return Window(hours=hours, since_ns=since_ns, until_ns=until_ns, signals=within, guards=tuple(sorted(guards)),
-                  left_out=tuple(left_out))
+    left_out.sort(key=lambda each: (each.file, each.line))
+    return Window(
+        hours=hours, since_ns=since_ns, until_ns=until_ns, is_whole=len(within) == len(signals), signals=within,
+        guards=tuple(sorted(guards)), left_out=tuple(left_out),
+    )
 
 
 class _Reading:
@@ -180,6 +191,7 @@ class _Reading:
         self._end_ns = journal_end_ns(folder)  # after the records: an agent may be writing
         self._decisions: dict[str, DecisionLine] = {}  # id -> decision, by time
         self._shadows: dict[str, ShadowLine] = {}  # decision id -> shadow
+        self._refused: set[str] = set()  # ids of decisions whose shadow cannot be used
         self._trades: dict[str, TradeLine] = {}  # decision id -> trade
         self._take_decisions(decisions)
         self._take_shadows(shadows)
@@ -192,6 +204,7 @@ class _Reading:
         """Give every signal with its end, by time."""
         last_shadowed = {_key(each): place for place, each in enumerate(self._decisions.values())
                          if each.id in self._shadows}
+        latest = {each.symbol: each.session for each in self._decisions.values()}
         busy_until: dict[tuple[str, str, str], int | None] = {}  # (symbol, strategy, setup) -> ns; None: it never ended
         for place, each in enumerate(self._decisions.values()):
             key, shadow = _key(each), self._shadows.get(each.id)
@@ -206,8 +219,9 @@ class _Reading:
             elif until_ns is None or each.ts_ns < until_ns:
                 yield _signal(each, "behind_another")
             else:
-                # whatever was open ended before the next one of its setup could begin
-                is_lost = each.id in self._refused or place < last_shadowed.get(key, 0)
+                # what is open ends with its session, and before the next one of its setup can begin
+                is_over = each.session < latest[each.symbol] or place < last_shadowed.get(key, 0)
+                is_lost = is_over or each.id in self._refused
                 busy_until[key] = until_ns if is_lost else None
                 yield _signal(each, "lost" if is_lost else "open")
 
@@ -218,7 +232,7 @@ class _Reading:
         if self._end_ns is None or ts_ns <= self._end_ns:
             return False
         self._leave_out(file, line, "from_the_future",
-                        f"{what} at {iso(ts_ns)}, after the journal's end at {iso(self._end_ns)}: it is from the future")
+                        f"{what} at {iso(ts_ns)}, later than the journal's end at {iso(self._end_ns)}")
         return True
 
     def _take_decisions(self, lines: list[tuple[int, DecisionLine]]) -> None:
@@ -227,18 +241,17 @@ class _Reading:
             if each.id in self._decisions:
                 self._leave_out(file, line, "duplicate", f"decision {each.id} stands in the file twice")
             elif each.approved != (not each.refused_by):
-                said = "approved, and refused by " + ", ".join(each.refused_by) if each.approved else "blocked by nobody"
-                self._leave_out(file, line, "contradicts", f"decision {each.id} is {said}")
+                what = "approved, and refused_by is not empty" if each.approved else "blocked, and refused_by is empty"
+                self._leave_out(file, line, "contradicts", f"decision {each.id} is {what}")
             elif not self._is_late(file, line, f"decision {each.id} was made", each.ts_ns):
                 self._decisions[each.id] = each
 
     def _take_shadows(self, lines: list[tuple[int, ShadowLine]]) -> None:
         file = "shadow.jsonl"
-        self._refused: set[str] = set()  # ids of decisions whose shadow cannot be used
         for line, each in lines:
             if each.decision_id in self._shadows:
-                self._leave_out(file, line, "duplicate", f"the shadow of decision {each.decision_id} stands in the file "
-                                                         "twice")
+                self._leave_out(file, line, "duplicate",
+                                f"the shadow of decision {each.decision_id} stands in the file twice")
                 continue
             why = _shadow_amiss(each, self._decisions.get(each.decision_id))
             if why is not None:
@@ -251,14 +264,14 @@ class _Reading:
     def _take_trades(self, lines: list[tuple[int, TradeLine]]) -> None:
         file = "trades.jsonl"
         for line, each in lines:
-            decision = self._decisions.get(each.decision_id)
+            # not compared with the decision: fills may come in the venue's clock
             if each.decision_id in self._trades:
-                self._leave_out(file, line, "duplicate", f"the trade of decision {each.decision_id} stands in the file "
-                                                         "twice")
-            elif decision is not None and not decision.ts_ns <= each.entry_ts_ns <= each.exit_ts_ns:
-                self._leave_out(file, line, "peeking", f"trade {each.id} is out of order: "
-                                                       f"{_order(decision, each.entry_ts_ns, each.exit_ts_ns)}")
-            elif not self._is_late(file, line, f"trade {each.id} ended", each.exit_ts_ns):
+                self._leave_out(file, line, "duplicate",
+                                f"the trade of decision {each.decision_id} stands in the file twice")
+            elif each.exit_ts_ns < each.entry_ts_ns:
+                self._leave_out(file, line, "peeking", f"trade {each.id} ends before it begins: entry "
+                                                       f"{iso(each.entry_ts_ns)}, exit {iso(each.exit_ts_ns)}")
+            else:
                 self._trades[each.decision_id] = each
 
 
@@ -285,8 +298,6 @@ def _shadow_amiss(shadow: ShadowLine, decision: DecisionLine | None) -> tuple[Le
         ours, theirs = getattr(shadow, name), getattr(decision, name)
         if ours != theirs:
             return "contradicts", f"shadow {shadow.id} has {name} {ours!r}, its decision has {theirs!r}"
-    if not abs(shadow.net_pnl) < _MOST_USD:
-        return "malformed", f"shadow {shadow.id} made {shadow.net_pnl} USD, which is no result of one size step"
     return None
 
 
@@ -296,7 +307,8 @@ def _signal(decision: DecisionLine, ending: Ending, shadow: ShadowLine | None = 
     return Signal(
         decision_id=decision.id, ts_ns=decision.ts_ns, session=decision.session, strategy=decision.strategy,
         regime=NO_REGIME if decision.regime is None else decision.regime.label, approved=decision.approved,
-        refused_by=tuple(sorted(decision.refused_by)), ending=ending,
-        net_pnl=None if filled is None else filled.net_pnl, r_multiple=None if filled is None else filled.r_multiple,
+        refused_by=tuple(sorted(set(decision.refused_by))), ending=ending,
+        net_pnl=None if filled is None else Decimal(str(filled.net_pnl)),
+        r_multiple=None if filled is None else filled.r_multiple,
         traded_r=None if filled is None or trade is None else trade.r_multiple,
     )

@@ -87,10 +87,7 @@ class Adviser:
                 try:
                     reply = await self._model.ask(self._ask_of(question, command))
                 except asyncio.CancelledError:
-                    self._driver.happen(RegimeFailed(
-                        ts_ns=self._now_ns(), market=question.market, ask_id=question.ask_id,
-                        source=self._manner.name, reason="stopped: the agent ends",
-                    ))
+                    self._leave(question, asked_ns)
                     raise
                 self._take(question, reply, asked_ns)
 
@@ -110,6 +107,19 @@ class Adviser:
         record = self._record(question, reply, reading, _effect_of(step, event), asked_ns)
         for sink in self._driver.sinks:
             sink.exchange(record)
+
+    def _leave(self, question: Question, asked_ns: int) -> None:
+        """Record that nobody waits for the answer any more; what it costs is not known."""
+        reason, now_ns = "stopped: the agent ends", max(self._now_ns(), self._driver.engine.state.now_ns)
+        self._driver.happen(RegimeFailed(
+            ts_ns=now_ns, market=question.market, ask_id=question.ask_id, source=self._manner.name, reason=reason,
+        ))
+        for sink in self._driver.sinks:
+            sink.exchange(Exchange(
+                ask_id=question.ask_id, symbol=question.symbol, ts_ns=now_ns, source=self._manner.name,
+                request=question.body, request_hash=question.request_hash, response=None, outcome="failed",
+                reason=reason, latency_ms=round((now_ns - asked_ns) / 1e6, 1),
+            ))
 
     def _event_of(self, question: Question, reply: Reply) -> tuple[RegimeAnswered | RegimeFailed, AnswerReading]:
         about: dict[str, Any] = {

@@ -16,7 +16,7 @@ DOCUMENTED = {
     "run", "replay", "features", "explain", "strategy list", "strategy show", "strategy enable", "strategy disable",
     "status", "stop", "flatten", "halt", "logs", "journal verify", "journal query", "journal rebuild", "data import",
     "data list", "doctor", "config show", "config check", "config schema", "config init", "bench",
-    "learn log", "learn undo", "notes",
+    "learn log", "learn undo", "notes", "shadow", "guards", "whatif",
 }
 HEAVY = {"numba", "pandas", "duckdb", "pydantic", "pydantic_settings", "numpy", "openai", "httpx", "msgspec", "orjson",
          "rich", "asyncio", "pandas_market_calendars"}

@@ -33,7 +33,7 @@ def test_a_recorded_day_comes_out_as_it_was_recorded(cli: Cli, logs: Path) -> No
 
 def test_one_changed_setting_is_found_at_its_first_fact(cli: Cli, logs: Path) -> None:
     first = lines(logs / "decisions.jsonl")[0]
-    said = cli("replay", "--against", logs, "--json", "--set", "guards.min_confidence.least=0.01")
+    said = cli("replay", "--against", logs, "--json", "--set", "guards.min_confidence.minimum=0.01")
     found = said.json["first_difference"]
     assert said.code == 1
     assert found["seq"] == first["seq"]
@@ -50,11 +50,11 @@ def test_a_guard_left_out_is_found_and_told_to_people_too(cli: Cli, logs: Path) 
 
 def test_another_build_or_other_settings_are_said_first(cli: Cli, tmp_path: Path) -> None:
     demo = tmp_path / "demo"
-    assert cli("run", "--speed", "max", "--logs", demo, "--set", "guards.min_confidence.least=0.4").code == 0
+    assert cli("run", "--speed", "max", "--logs", demo, "--set", "guards.min_confidence.minimum=0.4").code == 0
     said = cli("replay", "--against", demo)
     assert said.code == 1
-    assert "other settings were in force than now (guards.min_confidence.least=0.4)" in said.err
-    same = cli("replay", "--against", demo, "--set", "guards.min_confidence.least=0.4")
+    assert "other settings were in force than now (guards.min_confidence.minimum=0.4)" in said.err
+    same = cli("replay", "--against", demo, "--set", "guards.min_confidence.minimum=0.4")
     assert same.code == 0
     assert "other settings" not in same.err
 

@@ -204,6 +204,18 @@ def test_a_failure_is_charged_as_told_and_an_unknown_one_in_full(known: bool) ->
     assert world.market.regime.source == "rules"
 
 
+@pytest.mark.parametrize("reason", ["breaker_open: open for 598 s more: timeout", "over_budget: could cost more"])
+def test_a_question_that_nobody_was_asked_is_no_call(reason: str) -> None:
+    world = World(material=SLOW).connect()
+    world.stay(5).answer()
+    before = world.state.ledger
+    while world.market.asking is None:
+        world.walk(world.price + 2)
+    assert world.state.ledger.calls == before.calls + 1
+    world.fail(reason, Decimal(0))
+    assert world.state.ledger == before
+
+
 def test_from_the_quiet_share_on_only_events_ask_and_over_the_cap_nobody() -> None:
     budget = BudgetSettings(calls_per_day=10, calls_per_hour=100)
     world = World(material=SLOW, budget=budget).connect()

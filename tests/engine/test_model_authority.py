@@ -130,7 +130,7 @@ def test_to_advise_closes_a_position() -> None:
     step = world.answer(trade_decisions=(out(),))
     assert names(step)[:2] == ["ModelAnswered", "ExitAsked"]
     assert of(step, facts.ExitAsked)[0].reason == "model: the model wishes"
-    assert [type(command) for command in step.commands][0] is ClosePosition
+    assert isinstance(step.commands[0], ClosePosition)
     world.stay(2)
     assert world.market.position is None
 

@@ -1,8 +1,8 @@
-"""What a model does depends on the tape and on where its answers came, not on how ticks were cut or machines restored."""
+"""What a model does depends on the tape and on where its answers came, not on how ticks were cut."""
 
 import numpy as np
 import pytest
-from engine_worlds import OPEN, HOUR, Kept, driver
+from engine_worlds import HOUR, OPEN, Kept, driver
 from model_answers import answer_number
 from model_worlds import RESERVE, START, World, every_bar, rows
 from test_model_authority import rich
@@ -55,9 +55,9 @@ def whole(authority: Authority = "trade", batch: int = COUNT) -> World:
 def test_the_walk_shows_everything_that_a_model_can_do() -> None:
     kinds = {type(fact) for fact in whole().kept.facts()}
     assert kinds >= {
-        facts.ModelAsked, facts.ModelAnswered, facts.ModelFailed, facts.ModelHeld, facts.ZonesSet, facts.StrategyChanged,
-        facts.UpdateRefused, facts.NoteMade, facts.NoteJudged, facts.SignalApproved, facts.TradeClosed, facts.StopTightened,
-        facts.ExitAsked, facts.ShadowClosed}
+        facts.ModelAsked, facts.ModelAnswered, facts.ModelFailed, facts.ModelHeld, facts.ZonesSet,
+        facts.StrategyChanged, facts.UpdateRefused, facts.NoteMade, facts.NoteJudged, facts.SignalApproved,
+        facts.TradeClosed, facts.StopTightened, facts.ExitAsked, facts.ShadowClosed}
     made = whole()
     assert any(fact.decision.signal.setup == "model" for fact in made.kept.facts(facts.SignalApproved))
     assert any(fact.reason.startswith("superseded") for fact in made.kept.facts(facts.ModelFailed))

@@ -26,7 +26,8 @@ MANY = StrategyState(max_trades_per_session=100)
 
 def learning(strategy: Scripted | None = None, **changes: Any) -> World:
     return World(strategy or every_bar(stop=10, target=20), **({
-        "learning": QUICK, "notes": SOON, "parts": (GUARD,), "state": MANY, "material": SLOW, "budget": ROOM} | changes))
+        "learning": QUICK, "notes": SOON, "parts": (GUARD,), "state": MANY, "material": SLOW, "budget": ROOM,
+    } | changes))
 
 
 def minute(world: World, move: int) -> None:
@@ -49,7 +50,8 @@ def test_planted_losses_switch_a_strategy_off_at_the_next_question_with_what_fai
     lost = [fact.trade.net_pnl < 0 for fact in world.kept.facts(facts.TradeClosed)]
     assert all(lost)
     assert len(lost) >= 5
-    step = next(step for step in world.kept.steps if any(isinstance(fact, facts.StrategyChanged) for fact in step.facts))
+    step = next(step for step in world.kept.steps
+                if any(isinstance(fact, facts.StrategyChanged) for fact in step.facts))
     assert [type(fact).__name__ for fact in step.facts] == [
         "RegimeAsked", "RegimeInferred", "StrategyChanged", "NoteMade"]
     change, note = step.facts[2], step.facts[3].note

@@ -153,6 +153,6 @@ DIRECTIONS = {
     ("regime_mismatch", "trend"): NO_LIMIT,
     ("regime_mismatch", "balance"): NO_LIMIT,
     ("regime_mismatch", "balanced_share"): LOOSER_BELOW,
-    ("min_confidence", "least"): LOOSER_BELOW,
+    ("min_confidence", "minimum"): LOOSER_BELOW,
 }
 """Which way each setting lets more through."""
