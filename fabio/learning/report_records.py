@@ -14,8 +14,9 @@ from fabio.journal.files import JournalDamaged
 from fabio.journal.reader import Report, read_steps, verify
 from fabio.journal.records import EXCHANGES, REBUILT, RecordFold
 from fabio.learning.lines import LeftOut, read_records
-from fabio.model.fact import FeedChanged, Halted, Resumed, TradeClosed, TradeDateBegan
+from fabio.model.fact import FeedChanged, FillBooked, Halted, Resumed, TradeClosed, TradeDateBegan
 from fabio.model.instrument import Instrument
+from fabio.model.order import Position
 from fabio.model.step import Step
 from fabio.runtime.in_force import InForce
 
@@ -162,7 +163,7 @@ class Kept:
     folder
         The folder `logs`.
     instruments
-        By symbol.
+        By symbol, in the order of the machine's markets.
 
     Attributes
     ----------
@@ -184,6 +185,7 @@ class Kept:
         self.marks: list[Mark] = []
         self.left_out: list[LeftOut] = []
         self.held: dict[str, tuple[int, int]] = {}
+        self.open_positions: dict[int, Position] = {}  # market -> what is held at the journal's end
         self.first_ns = self.last_ns = 0
         self.last_seq = 0
         self._in_force = InForce()
@@ -220,7 +222,13 @@ class Kept:
         fold = RecordFold(instruments)
         try:
             for step in read_steps(folder):
-                for name, record in fold.records(step):
+                try:
+                    records = fold.records(step)
+                except (KeyError, IndexError) as error:
+                    self.left_out.append(LeftOut("journal", step.seq, "foreign", f"step {step.seq} is of an instrument "
+                                                 f"that this folder's world does not name ({error})"))
+                    continue
+                for name, record in records:
                     found[name].append(msgspec.convert(record, KINDS[name]))
                 self._take(step)
         except JournalDamaged:
@@ -241,6 +249,10 @@ class Kept:
                 case TradeDateBegan(trade_date=date, day_start_balance=balance):
                     if not self.days or self.days[-1].date != date:
                         self.days.append(DayBegan(step.ts_ns, date, float(balance)))
+                case FillBooked(fill=fill, position=position):
+                    self.open_positions.pop(fill.market, None)
+                    if position is not None:
+                        self.open_positions[fill.market] = position
                 case TradeClosed(trade=trade):
                     self._dates[trade.id] = self.days[-1].date if self.days else ""
                 case Halted(reason=reason):

@@ -97,11 +97,11 @@ def risk_metrics(returns: Sequence[float], net_pnls: Sequence[float]) -> Risk:
         if value is not None and not math.isfinite(value):
             answers[name] = (None, "it is beyond any number: too few days to stretch to a year")
     values = {name: value for name, (value, _) in answers.items()}
-    few = 2 <= len(days) < FEW_DAYS
+    few = "1 day" if len(days) == 1 else f"{len(days)} days"
     return Risk(
         days=len(days), trades=len(pnls), **values,
         reasons={name: reason for name, (value, reason) in answers.items() if value is None},
-        caution=f"{len(days)} days: stretched to a year, ratios of so few say little" if few else "",
+        caution=f"{few}: stretched to a year, ratios of so few say little" if 0 < len(days) < FEW_DAYS else "",
     )
 
 

@@ -40,8 +40,8 @@ class Minds:
             self.states[step.seq] = msgspec.msgpack.encode(self._engine.state)
 
 
-KINDS = (facts.ModelAsked, facts.ModelAnswered, facts.ModelFailed, facts.ZonesSet, facts.StrategyChanged, facts.NoteMade,
-         facts.ModelHeld, facts.ModelSet, facts.UpdateRefused, facts.NoteJudged)
+KINDS = (facts.ModelAsked, facts.ModelAnswered, facts.ModelFailed, facts.ZonesSet, facts.StrategyChanged,
+         facts.NoteMade, facts.ModelHeld, facts.ModelSet, facts.UpdateRefused, facts.NoteJudged)
 
 
 def live(driver: Driver, ticks: Any, first: int) -> None:
