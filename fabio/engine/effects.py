@@ -47,7 +47,8 @@ def change_as_model(turn: Turn, updates: tuple[StrategyUpdate, ...], source: str
             continue
         known = state.evidence.get(update.name, StrategyEvidence(name=update.name))
         why_not = evidence.supports(known, update, state.strategies[update.name], configured, turn.policy.learning)
-        if not why_not and _changes_by(turn, source) >= most:
+        before = state.strategies[update.name]
+        if not why_not and _changes_by(turn, source) >= most and not evidence.is_smaller(update, before):
             why_not = f"{most} changes an hour are the most, and were made"
         if why_not:
             turn.note(UpdateRefused(update=update, source=source, reason=why_not))
@@ -104,4 +105,7 @@ def _next_id(turn: Turn) -> str:
 
 def _changes_by(turn: Turn, source: str) -> int:
     since_ns = turn.state.now_ns - NS_PER_HOUR
-    return sum(change.ts_ns > since_ns and change.fact.source == source for change in turn.state.last_changes)
+    return sum(
+        change.ts_ns > since_ns and change.fact.source == source and isinstance(change.fact, StrategyChanged)
+        for change in turn.state.last_changes
+    )

@@ -22,7 +22,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         An answer is dropped where price moved further since the question, in mean bar ranges of 15
         minutes, 0.5 to 50.
     changes_per_hour
-        Changes of strategies and zones it may make in an hour, 0 to 100.
+        Changes of strategies it may make in an hour, 0 to 100; what makes smaller is never refused.
     answer_timeout_s
         Seconds after which a question has failed, 1 to 120.
     answer_tokens

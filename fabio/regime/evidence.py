@@ -295,6 +295,21 @@ def supports(
     return "; ".join(reason for reason in refused if reason)
 
 
+def is_smaller(update: StrategyUpdate, state: StrategyState) -> bool:
+    """Tell whether a change does nothing but trade less: off, less risk, fewer trades, a higher least reward to risk.
+
+    >>> off = StrategyUpdate(name="probe", reason="", enabled=False, risk_fraction=0.002)
+    >>> is_smaller(off, StrategyState()), is_smaller(msgspec.structs.replace(off, stop_ticks=9), StrategyState())
+    (True, False)
+    """
+    most = (("risk_fraction", state.risk_fraction), ("max_trades_per_session", state.max_trades_per_session))
+    is_larger = any(wanted is not None and wanted > now for wanted, now in
+                    ((getattr(update, name), now) for name, now in most))
+    lower_bar = update.min_rr is not None and update.min_rr < state.min_rr
+    other_trades = update.stop_ticks is not None or update.target_ticks is not None
+    return not (update.enabled or is_larger or lower_bar or other_trades)
+
+
 def _return(evidence: StrategyEvidence, settings: LearningSettings) -> Lesson | None:
     if not_returned(evidence, settings):
         return None

@@ -6,6 +6,7 @@ the answer is an event like any other, at the time it came.
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ from fabio.runtime.drive import Driver
 logger = logging.getLogger("fabio.model")
 _OUTCOMES: dict[str, Outcome] = {"timeout": "timeout", "refused": "refused", "filtered": "refused",
                                  "over_budget": "budget"}
+_ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 RAW_MOST = 20_000
 """Characters of an answer's text that the record keeps."""
 
@@ -156,7 +158,7 @@ class Adviser:
             latency_ms=round(reply.latency_s * 1000, 1),
             usage=None if usage is None else msgspec.structs.asdict(usage), cost_usd=float(reply.cost_usd),
             model=reply.model, call_hash=reply.call_hash, attempts=reply.attempts,
-            raw=None if reply.text is None else mask_keys(reply.text[:RAW_MOST]), parsed=reading.parsed,
+            raw=None if reply.text is None else _masked(reply.text[:RAW_MOST]), parsed=reading.parsed,
             clamped=[list(change) for change in reading.clamped],
         )
 
@@ -177,6 +179,13 @@ def _outcome(reply: Reply, reading: AnswerReading, reason: str) -> Outcome:
     if reading.assessment is None:
         return "invalid"
     return "superseded" if reason else "ok"
+
+
+def _masked(text: str) -> str:
+    """Mask what looks like a key, also where it is written in JSON's escapes."""
+    plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    masked = mask_keys(plain)
+    return masked if masked != plain else text
 
 
 def reserve_for(most_of_one: Decimal) -> Decimal:

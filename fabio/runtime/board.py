@@ -13,10 +13,7 @@ from fabio.journal.units import Units
 from fabio.model.account import Account
 from fabio.model.fact import (
     Fact,
-    ModelAnswered,
-    ModelAsked,
     RegimeAsked,
-    RegimeInferred,
     SessionRolled,
     SignalApproved,
     SignalBlocked,
@@ -80,6 +77,7 @@ class Board:
     def step(self, step: Step, body: bytes) -> None:
         """Take a step."""
         for fact in step.facts:
+            self._take_regime(fact, step.ts_ns)
             match fact:
                 case SessionRolled():
                     self.session_pos = step.tape_pos - 1
@@ -97,8 +95,6 @@ class Board:
                         self.by_day[day] = self.by_day.get(day, Decimal(0)) + trade.net_pnl
                 case RegimeAsked():
                     self.asks += 1
-                case RegimeInferred() | ModelAnswered() | ModelAsked():
-                    self._take_regime(fact, step.ts_ns)
                 case _:
                     pass
         self.summary.step(step, body)

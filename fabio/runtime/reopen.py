@@ -123,16 +123,16 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     is_new: bool
     words: tuple[str, ...]
 
-    def ready(self, folder: Path, life: Life, held: Claim, identity: Mapping[str, Any]) -> Ready:
-        """Put the agent together, with the model outside where one is asked."""
+    def ready(self, folder: Path, life: Life, held: Claim, identity: Mapping[str, Any], since_ns: int = 0) -> Ready:
+        """Put the agent together, with the model outside where one is asked; its first tick comes at `since_ns`."""
         agent = Agent(self.driver, self.sink, life, self.board, Inbox(folder, self.recovered.acted), folder, identity)
         if chosen_model(self.settings, self.plan.model) == OPENAI:
             from fabio.runtime.advising import connect  # clients, and the reader: not for a run on the rules
 
-            adviser = connect(self.settings, self.plan.mode, self.driver, lambda: life.now_ns, folder)
+            adviser = connect(self.settings, self.plan.mode, self.driver, lambda: max(life.now_ns, since_ns), folder)
             agent.tasks["model"] = adviser.run
         else:
-            tell(self.driver, life.now_ns, None)
+            tell(self.driver, max(life.now_ns, since_ns), None)
         return Ready(agent=agent, driver=self.driver, sink=self.sink, claim=held, board=self.board, zone=self.zone,
                      recovered=self.recovered, words=self.words)
 

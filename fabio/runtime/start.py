@@ -116,7 +116,8 @@ def _recovered(
     feed = _feed(opened, driver, back.board, back.recovered, plan.logs)
     start_ns = driver.engine.state.now_ns if back.recovered.ticks else _first_ns(feed)
     life = PacedLife(driver, feed, until_ns(plan.until, back.zone, start_ns) if plan.until else None)
-    return back.ready(plan.logs, life, held, {"mode": "test", "feed": plan.feed, "speed": feed.speed})
+    return back.ready(plan.logs, life, held, {"mode": "test", "feed": plan.feed, "speed": feed.speed},
+                      start_ns)
 
 
 def _feed(

@@ -7,11 +7,9 @@ from typing import Any
 from fabio.journal.exchanges import Exchange as ModelExchange
 from fabio.model.fact import (
     Fact,
-    ModelAnswered,
     ModelAsked,
     OrderBooked,
     RegimeAsked,
-    RegimeInferred,
     SessionRolled,
     ShadowClosed,
     SignalApproved,
@@ -59,12 +57,12 @@ class Summary:
     def step(self, step: Step, body: bytes) -> None:
         """Count what a step's facts say."""
         for fact in step.facts:
+            self._take_regime(fact, step.ts_ns)
             match fact:
                 case RegimeAsked():
                     self.model_calls += 1
-                case RegimeInferred() | ModelAnswered() | ModelAsked():
-                    self.asked_outside += isinstance(fact, ModelAsked)
-                    self._take_regime(fact, step.ts_ns)
+                case ModelAsked():
+                    self.asked_outside += 1
                 case SignalApproved(decision=decision):
                     self.approved += 1
                     self.signals_by_strategy[decision.signal.strategy] += 1

@@ -142,6 +142,7 @@ def test_one_question_is_in_flight_over_all_markets() -> None:
     world.stay(5)
     world.walk(*[1000] * 60, market=1)
     assert {asked.market for asked in world.asked()} == {0}
+    assert not world.kept.facts(facts.ModelHeld)  # nothing is the matter: it waits its turn
     world.answer()
     world.walk(*[1000] * 60, market=1)
     assert [asked.market for asked in world.asked()] == [0, 1]
@@ -319,6 +320,19 @@ def test_an_answer_to_a_question_that_is_over_has_no_effect_at_all() -> None:
     assert (step.facts, step.commands) == ((), ())
     world.state.seq -= 1
     assert world.drive.engine.snapshot() == before
+
+
+def test_a_late_answer_is_not_taken_for_that_of_the_question_in_flight() -> None:
+    world = World(material=SLOW).connect()
+    world.stay(5)
+    late = world.market.asking.ask_id
+    world.fail()
+    world.walk(*[world.price + 9] * 20)
+    in_flight, ledger = world.market.asking, world.state.ledger
+    assert in_flight.ask_id != late
+    assert world.answer(ask_id=late, regime="volatile").facts == ()
+    assert world.fail(ask_id=late).facts == ()
+    assert (world.market.asking, world.state.ledger) == (in_flight, ledger)
 
 
 def test_a_failure_of_a_question_that_is_over_has_no_effect_either() -> None:

@@ -356,14 +356,18 @@ def test_a_model_makes_so_many_changes_an_hour_and_no_more() -> None:
     world = World(material=SLOW, model=ModelSettings(changes_per_hour=2, superseded_after_bar_ranges=50),
                   learning=LearningSettings(enabled=False)).connect("trade")
     made = []
-    for risk in (0.004, 0.003, 0.002):
+    for risk in (0.003, 0.004, 0.0045):  # smaller, then back towards the configured one
         world.walk(*[world.price + 5] * 2)
         while world.market.asking is None:
             world.walk(world.price + 4)
-        step = world.answer(strategy_updates=(StrategyUpdate(name="scripted", reason="less", risk_fraction=risk),))
+        step = world.answer(strategy_updates=(StrategyUpdate(name="scripted", reason="risk", risk_fraction=risk),))
         made.append(names(step)[1])
     assert made == ["StrategyChanged", "StrategyChanged", "UpdateRefused"]
     assert "2 changes an hour" in world.kept.facts(facts.UpdateRefused)[0].reason
+    if world.market.asking is None:
+        world.stay(40)
+    step = world.answer(strategy_updates=(StrategyUpdate(name="scripted", reason="less", risk_fraction=0.003),))
+    assert names(step)[:2] == ["ModelAnswered", "StrategyChanged"]  # smaller is never one too many
     if world.market.asking is not None:
         world.answer()
     world.now_ns = START + HOUR + 5 * 60 * 10**9
