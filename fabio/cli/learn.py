@@ -1,4 +1,4 @@
-"""`fabio learn`: what a model or a lesson has changed, and how to take it back."""
+"""`fabio learn`: the learning cycle over a record; what a model or a lesson has changed, and how to take it back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,10 +10,7 @@ from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
 if TYPE_CHECKING:
     from fabio.runtime.learned import Learned
 
-app = typer.Typer(
-    help="Show what models and lessons have changed, and take it back.", no_args_is_help=True, rich_markup_mode=None,
-    epilog="Example:  fabio learn log --logs logs",
-)
+app = typer.Typer(rich_markup_mode=None, epilog="Example:  fabio learn --hours 24 --logs logs")
 
 HoursOption = Annotated[
     float | None, typer.Option("--hours", min=0, metavar="N", help="Only the record's last N hours, by its own clock.")
@@ -22,6 +19,40 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Of a change, a no
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the records.")]
 _STATE_NAMES = {"enabled": "", "risk_fraction": "risk ", "max_trades_per_session": "trades a session ",
                 "min_rr": "least R:R ", "stop_ticks": "stop ticks ", "target_ticks": "target ticks "}
+
+
+CycleHoursOption = Annotated[
+    float, typer.Option("--hours", metavar="N", help="Report the record's last N hours, by its own clock.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def cycle(
+    context: typer.Context, hours: CycleHoursOption = 24.0, logs: LogsOption = DEFAULT_LOGS,
+    config: ConfigOption = None, json: JsonOption = False,
+) -> None:
+    """Tell what the record teaches: missed and avoided, decay, strategies, guards, regimes, and proposals.
+
+    Proposals are drawn from the first two thirds of all recorded sessions, whatever --hours says, and
+    each is tried on the last third by a paired re-simulation. They are shown with the line that
+    applies them; nothing is applied. `log` lists what was changed, `undo` takes it back.
+    """
+    from fabio.cli.failures import BadUsage
+
+    if context.invoked_subcommand is not None:
+        given = [name for name in ("hours", "logs", "config", "json") if _is_given(context, name)]
+        if given:
+            name = context.invoked_subcommand
+            raise BadUsage(f"options of `learn {name}` stand behind its name: fabio learn {name} --{given[0]} ...")
+        return
+    from fabio.cli.learn_cycle import run_cycle
+
+    run_cycle(logs, hours, config, json)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @app.command("log", epilog="Example:  fabio learn log --hours 24 --logs logs")

@@ -260,6 +260,26 @@ def test_a_proposal_is_shown_with_the_lines_that_apply_it(verb: Verb, made: Made
     assert "nothing is applied by itself" in words
 
 
+def test_what_a_trial_confirmed_is_said_with_its_interval(
+    verb: Verb, made: MadeRecords, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a_losing_strategy(made)
+    tried: list[tuple[bool, tuple[str, ...]]] = []
+
+    def trial(base: Any, changed: Any, folder: Path, held_back: tuple[str, ...], progress: Any) -> list[dict[str, Any]]:
+        tried.extend((each.strategies[0].state.enabled, tuple(held_back)) for each in changed)
+        return [{"sessions": 3, "baseline_pnl": -600.0, "exact_pnl": 0.0, "difference": 600.0, "low": 400.0,
+                 "high": 800.0, "interval_over": "trades", "changed": 12, "given_answers": 0, "confirmed": True}]
+
+    monkeypatch.setattr("fabio.learning.cycle.try_out", trial)
+    code, out, _ = verb("--logs", made.folder, "--config", ROOT / "config")
+    words = " ".join(out.split())
+    assert code == 0
+    assert tried == [(False, HELD_BACK)]
+    assert "strategies.mean_reversion.enabled: on -> off [confirmed]" in words
+    assert "+600.00 USD (+400 to +800 over single trades, too narrow), 12 results differ in 3 sessions" in words
+
+
 def test_options_before_a_command_of_learn_are_not_passed_over_in_silence(verb: Verb, made: MadeRecords) -> None:
     code, _, said = verb("--logs", made.folder, "log")
     assert code == 2
