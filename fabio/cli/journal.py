@@ -1,18 +1,27 @@
-"""`fabio journal`: is the record whole, what does it say, and its derived files made again."""
+"""`fabio journal`: is the record whole, what does it say, its derived files made again, and files for others."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
 
+if TYPE_CHECKING:
+    from fabio.journal.query import Skipped
+
 app = typer.Typer(
-    help="Check, ask and rebuild the records of a folder.", no_args_is_help=True, rich_markup_mode=None,
+    help="Check, ask, rebuild and export the records of a folder.", no_args_is_help=True, rich_markup_mode=None,
     epilog="Example:  fabio journal verify --logs logs",
 )
 
-SqlArgument = Annotated[str, typer.Argument(metavar="SQL", help="Over journal, facts, decisions, trades, shadow, "
-                                                                "learning and llm_exchanges.")]
+SqlArgument = Annotated[str, typer.Argument(
+    metavar="SQL", help="One SELECT over decisions, trades, shadow, learning, llm_exchanges, journal, events, facts "
+                        "and commands.")]
+ToOption = Annotated[Path, typer.Option("--to", metavar="FILE", help="What to write: .parquet, .csv or .jsonl.")]
+TableOption = Annotated[str, typer.Option("--table", metavar="NAME", help="Any table that `query` knows.")]
+WhereOption = Annotated[str | None, typer.Option("--where", metavar="SQL", help="Only records for which this holds.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 
 
 @app.command("verify", epilog="Example:  fabio journal verify --logs logs")
@@ -44,29 +53,66 @@ def verify(logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
 
 @app.command("query", epilog='Example:  fabio journal query "SELECT strategy, sum(net_pnl) FROM trades GROUP BY 1"')
 def query(sql: SqlArgument, logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
-    """Ask all records in SQL (DuckDB), also while an agent writes them."""
+    """Ask all records in SQL (DuckDB), also while an agent writes them.
+
+    Nothing is changed. Lines that are damaged or of another version are left out and counted on stderr.
+    """
     from fabio.cli.failures import BadUsage
     from fabio.cli.folders import records_in
     from fabio.journal.query import QueryFailed
     from fabio.journal.query import query as queried
 
-    try:
-        sql.encode()
-    except UnicodeEncodeError:
-        raise BadUsage("the SQL is not UTF-8: set PYTHONUTF8=1, or a locale with UTF-8 (LANG=C.UTF-8)") from None
+    _check_text(sql)
     with records_in(logs):
         try:
-            columns, rows = queried(logs, sql)
+            answer = queried(logs, sql)
         except QueryFailed as error:
             raise BadUsage(f"the SQL does not work: {error}") from None
+    _say_skipped(answer.skipped)
     if json:
         from fabio.cli.output import print_json
 
-        print_json([dict(zip(columns, (_plain(value) for value in row), strict=True)) for row in rows])
+        names = answer.columns
+        print_json([dict(zip(names, (_plain(value) for value in row), strict=True)) for row in answer.rows])
         return
     from fabio.cli.rows import print_rows
 
-    print_rows(columns, rows)
+    print_rows(answer.columns, answer.rows)
+
+
+@app.command("export", epilog="Example:  fabio journal export --table trades --to trades.parquet")
+def export(
+    to: ToOption, table: TableOption = "decisions", where: WhereOption = None, overwrite: OverwriteOption = False,
+    logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False,
+) -> None:
+    """Write records into one file for other programs, also while an agent writes them.
+
+    The file appears whole or not at all; columns and types are those of `fabio journal query`.
+    """
+    import msgspec
+
+    from fabio.cli.failures import BadUsage, Refused
+    from fabio.cli.folders import records_in
+    from fabio.cli.output import print_json
+    from fabio.journal.export import ExportImpossible, ExportRefused
+    from fabio.journal.export import export as exported
+    from fabio.journal.query import QueryFailed
+
+    _check_text(where or "")
+    with records_in(logs):
+        try:
+            done = exported(logs, to, table, where, overwrite)
+        except ExportImpossible as error:
+            raise BadUsage(str(error)) from None
+        except ExportRefused as error:
+            raise Refused(str(error)) from None
+        except QueryFailed as error:
+            raise BadUsage(f"nothing was written: {error}") from None
+    _say_skipped(done.skipped)
+    if json:
+        print_json(msgspec.to_builtins(done))
+    else:
+        typer.echo(f"{done.file}: {done.records:,} records of {done.table}")
 
 
 @app.command("rebuild", epilog="Example:  fabio journal rebuild --logs logs")
@@ -94,6 +140,23 @@ def rebuild(logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, json: 
     for name, count in counts.items():
         typer.echo(f"{name}.jsonl: {count:,} records")
     say("llm_exchanges.jsonl was left as it is: its requests are not in the journal")
+
+
+def _check_text(sql: str) -> None:
+    from fabio.cli.failures import BadUsage
+
+    try:
+        sql.encode()
+    except UnicodeEncodeError:
+        raise BadUsage("the SQL is not UTF-8: set PYTHONUTF8=1, or a locale with UTF-8 (LANG=C.UTF-8)") from None
+
+
+def _say_skipped(skipped: "list[Skipped]") -> None:
+    from fabio.cli.output import say
+
+    for each in skipped:
+        more = "" if each.lines == 1 else f" and {each.lines - 1:,} more"
+        say(f"left out: {each.path}, line {each.first}{more}: damaged, or not of this version")
 
 
 def _plain(value: Any) -> Any:
