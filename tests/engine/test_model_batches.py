@@ -28,7 +28,7 @@ def tape() -> Ticks:
 
 def world(authority: Authority = "trade") -> World:
     made = World(
-        every_bar(stop=12, target=18), model=ModelSettings(superseded_after_bar_ranges=6, changes_per_hour=20),
+        every_bar(stop=12, target=18), model=ModelSettings(superseded_after_bar_ranges=6, changes_per_hour=2),
         learning=LearningSettings(least_outcomes=5, window=5, limit=0.5, confirm_outcomes=1, raise_every=2,
                                   return_outcomes=2, return_limit=0.5, least_in_condition=2),
         notes=NoteSettings(least_outcomes=2, least_sessions=1, least_strength=0.5), **rich())

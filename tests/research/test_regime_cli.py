@@ -14,7 +14,7 @@ KEYS = {"macro_f1", "per_class_recall", "confusion", "median_lag_min", "flips_pe
 
 
 def call(*words: str) -> Result:
-    return CliRunner().invoke(app, ["regime", *words])
+    return CliRunner().invoke(app, ["regime", *words], env={"COLUMNS": "200"})
 
 
 def test_the_json_has_the_documented_keys() -> None:
