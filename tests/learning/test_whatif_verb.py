@@ -58,7 +58,8 @@ def test_one_variant_has_the_promised_keys_and_is_the_replay(verb: Verb, logs: P
 
 def test_several_variants_stand_in_a_list_in_the_order_they_were_given(verb: Verb, logs: Path) -> None:
     answer = _json(verb, "whatif", "--logs", logs, "--set", "guards.min_confidence.minimum=0.9",
-                   "--without", "cooldown", "--variant", "without=volatility; set=strategies.trend_continuation.stop_ticks=24")
+                   "--without", "cooldown",
+                   "--variant", "without=volatility; set=strategies.trend_continuation.stop_ticks=24")
     assert [(each["without"], each["set"]) for each in answer["variants"]] == [
         (["cooldown"], ["guards.min_confidence.minimum=0.9"]),
         (["volatility"], ["strategies.trend_continuation.stop_ticks=24"]),
