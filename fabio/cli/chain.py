@@ -7,7 +7,7 @@ from rich.text import Text
 from fabio.cli.rows import forgiving_console
 
 _MARKS = {True: ("yes", "green"), False: ("NO ", "red"), None: ("   ", "")}
-_IN_FULL = frozenset({"data", "regime", "signal", "position", "fill", "trade", "shadow"})
+_IN_FULL = frozenset({"data", "regime", "portfolio", "signal", "position", "fill", "trade", "shadow"})
 
 
 def print_chain(answer: dict[str, Any]) -> None:

@@ -11,7 +11,16 @@ from fabio.adapters.data.session_rules import read_rules
 from fabio.journal.tape import TapeDamaged
 from fabio.journal.times import iso
 from fabio.journal.world import read_world
-from fabio.runtime.links import data_link, link, number, order_link, outcome_links, regime_link, signal_link
+from fabio.runtime.links import (
+    data_link,
+    link,
+    number,
+    order_link,
+    outcome_links,
+    portfolio_link,
+    regime_link,
+    signal_link,
+)
 from fabio.runtime.moments import Moment, NoMoment, read_moment
 from fabio.runtime.recorded import NothingRecorded, OtherUnits
 from fabio.runtime.story import Record, Story
@@ -97,7 +106,10 @@ def _moment(settings: Settings, story: Story, folder: Path, asked: str) -> Momen
 def _of_decision(story: Story, record: Record, taken_as: str) -> Record:
     decision_id = record["id"]
     trade, shadow = story.trades.get(decision_id), story.shadows.get(decision_id)
-    chain = [data_link(record["statistics"], record["ts_ns"]), regime_link(record["regime"]), signal_link(record)]
+    chain = [data_link(record["statistics"], record["ts_ns"]), regime_link(record["regime"])]
+    if record["portfolio"] is not None:
+        chain.append(portfolio_link(record["portfolio"]))
+    chain.append(signal_link(record))
     chain += [
         link("guard", each["guard"], each["reason"], each["value"], each["threshold"], each["passed"])
         for each in record["verdicts"]

@@ -51,6 +51,17 @@ def regime_link(regime: Record | None) -> Record:
     return link("regime", "regime", words, regime["confidence"])
 
 
+def portfolio_link(portfolio: Record) -> Record:
+    """Tell what was held, from a decision's record; the value is the leverage."""
+    held = ", ".join(
+        f"{number(each['size'])} {each['symbol']} ({each['strategy']}) at {number(each['entry_price'])}, "
+        f"{each['pnl']:+,.2f} USD" for each in portfolio["positions"]
+    )
+    words = (f"equity {portfolio['equity']:,.2f} USD, {portfolio['room_to_loss_floor']:,.2f} above the loss floor, "
+             f"day {portfolio['day_pnl']:+,.2f}; {held or 'flat'}")
+    return link("portfolio", "portfolio", words, portfolio["leverage"])
+
+
 def signal_link(record: Record) -> Record:
     """Tell what a strategy wished, from its decision's record."""
     words = (
