@@ -4,6 +4,8 @@ from fabio.engine.mind import still_stands
 from fabio.model.fact import Fact, ModelAnswered, ModelAsked, ModelSet, RegimeInferred, SessionRolled
 from fabio.model.regime import Regime
 
+_SELDOM = frozenset({ModelAsked, ModelSet, SessionRolled, ModelAnswered})
+
 
 class InForce:
     """Shown every fact in order, tells the regime that a fact has put in force."""
@@ -14,6 +16,15 @@ class InForce:
 
     def take(self, fact: Fact) -> tuple[int, Regime] | None:
         """Give market and regime, where this fact's answer is in force; else None."""
+        if type(fact) is RegimeInferred:  # nine of ten facts are these and what they answer
+            stands = self._stands.get(fact.market)
+            if stands is None or not still_stands(stands, self._asked_with[fact.market], fact.regime):
+                self._stands.pop(fact.market, None)
+                return fact.market, fact.regime
+            return None
+        return self._take_seldom(fact) if type(fact) in _SELDOM else None
+
+    def _take_seldom(self, fact: Fact) -> tuple[int, Regime] | None:
         match fact:
             case ModelAsked(market=market, told=told):
                 self._asked_with[market] = (told.label, told.direction)
@@ -24,11 +35,6 @@ class InForce:
             case ModelAnswered(market=market, regime=regime, stands=True):
                 self._stands[market] = regime
                 return market, regime
-            case RegimeInferred(market=market, regime=regime):
-                stands = self._stands.get(market)
-                if stands is None or not still_stands(stands, self._asked_with[market], regime):
-                    self._stands.pop(market, None)
-                    return market, regime
             case _:
                 pass
         return None

@@ -10,6 +10,7 @@ from fabio.model.fact import (
     ModelAsked,
     OrderBooked,
     RegimeAsked,
+    RegimeInferred,
     SessionRolled,
     ShadowClosed,
     SignalApproved,
@@ -59,6 +60,8 @@ class Summary:
         for fact in step.facts:
             self._take_regime(fact, step.ts_ns)
             match fact:
+                case RegimeInferred():
+                    pass
                 case RegimeAsked():
                     self.model_calls += 1
                 case ModelAsked():
