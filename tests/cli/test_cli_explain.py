@@ -17,7 +17,7 @@ def test_a_trade_is_explained_from_data_to_outcome(cli: Cli, logs: Path) -> None
     assert answer["trade_id"] == trade["id"]
     assert answer["decision_id"] == trade["decision_id"]
     kinds = [link["kind"] for link in answer["chain"]]
-    assert kinds[:3] == ["data", "regime", "signal"]
+    assert kinds[:4] == ["data", "regime", "portfolio", "signal"]
     assert kinds.count("guard") == len(GUARDS)
     assert kinds.count("fill") >= 2
     assert [kind for kind in ("size", "order", "trade", "shadow") if kind not in kinds] == []
