@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from fabio.journal.times import iso
+from fabio.research.exchange_lines import read_lines
 
 NS = 1_000_000_000
 MINUTE_NS, HOUR_NS = 60 * NS, 3600 * NS
@@ -54,15 +55,7 @@ def read_spent(path: Path) -> Iterator[Spent]:
     ExchangesBroken
         At a line that is no record.
     """
-    decoder = msgspec.json.Decoder(Spent)
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise ExchangesBroken(f"{path}, line {number} is no exchange: {error}") from None
+    return (record for _, record in read_lines(path, Spent, ExchangesBroken))
 
 
 def costs_of(exchanges: Iterable[Spent], good_for_s: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fabio.model.instrument import Instrument
 from fabio.model.order import Position
 from fabio.model.strategy import StrategyState
 from fabio.regime.request import request_hash
+from fabio.research.exchange_lines import read_lines
 
 RULES = "rules"
 _STATE_FIELDS = frozenset(StrategyState.__struct_fields__)
@@ -91,18 +92,10 @@ class _Place(msgspec.Struct):
 
 def _places(path: Path) -> list[int]:
     """Give the numbers of the lines whose questions differ; a torn last line is passed over."""
-    decoder = msgspec.json.Decoder(_Place)
     of_rules: dict[str, int] = {}
     of_models: dict[str, int] = {}
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                record = decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise QuestionsUnreadable(f"{path}, line {number} is no exchange: {error}") from None
-            (of_rules if record.source == RULES else of_models).setdefault(record.request_hash, number)
+    for number, record in read_lines(path, _Place, QuestionsUnreadable):
+        (of_rules if record.source == RULES else of_models).setdefault(record.request_hash, number)
     return list((of_models or of_rules).values())
 
 

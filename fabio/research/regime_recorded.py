@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fabio.journal.tape import TapeReader
 from fabio.model.session import SessionTable
 from fabio.model.tick import Ticks
+from fabio.research.exchange_lines import read_lines
 from fabio.research.regime_bars import LEAST_USUAL, MINUTE_NS, bars_of_ticks, usual_ranges
 from fabio.research.regime_forward import HORIZON_MIN, LEVELS, TASKS, forward_figures, learn_cuts
 from fabio.research.regime_real import gain_of
@@ -90,21 +91,13 @@ def read_exchanges(path: Path) -> Iterator[Exchanged]:
     ExchangesUnreadable
         At a line that is no record.
     """
-    decoder = msgspec.json.Decoder(_Record)
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                record = decoder.decode(line)
-            except msgspec.MsgspecError as error:
-                raise ExchangesUnreadable(f"{path}, line {number} is no exchange: {error}") from None
-            said, rules = record.response, record.request.rules
-            yield Exchanged(
-                record.symbol, record.source, record.outcome, record.request.ts_ns,
-                None if said is None else _label(said.market_assessment.regime, said.market_assessment.direction),
-                _label(rules.label, rules.direction),
-            )
+    for _, record in read_lines(path, _Record, ExchangesUnreadable):
+        said, rules = record.response, record.request.rules
+        yield Exchanged(
+            record.symbol, record.source, record.outcome, record.request.ts_ns,
+            None if said is None else _label(said.market_assessment.regime, said.market_assessment.direction),
+            _label(rules.label, rules.direction),
+        )
 
 
 def _label(label: str, direction: str) -> str:
