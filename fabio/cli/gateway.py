@@ -47,7 +47,7 @@ def gateway(
 
     User demo with any key of 10 characters or more; one practice account. Stop it with Ctrl-C.
     """
-    from fabio.adapters.gateway.sockets import bound_socket, url_of
+    from fabio.adapters.sockets import bound_socket, url_of
     from fabio.cli.failures import BadUsage, Failed
     from fabio.cli.options import speed_factor
     from fabio.cli.output import say

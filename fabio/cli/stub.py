@@ -31,9 +31,9 @@ def stub(
 
     Any key and any model's name do; nothing is paid. Stop it with Ctrl-C.
     """
-    from fabio.adapters.gateway.sockets import bound_socket, url_of
     from fabio.adapters.llm.stub.failures import UnknownFailure, failing_of
     from fabio.adapters.llm.stub.script import BadScript, Line, Script, read_script
+    from fabio.adapters.sockets import bound_socket, url_of
     from fabio.cli.failures import BadUsage, Failed
 
     try:

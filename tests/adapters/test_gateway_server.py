@@ -20,7 +20,7 @@ from fabio.adapters.gateway.faults.spec import FaultSpec
 from fabio.adapters.gateway.front import Front
 from fabio.adapters.gateway.pace import Pace
 from fabio.adapters.gateway.server import Server
-from fabio.adapters.gateway.sockets import bound_socket, url_of
+from fabio.adapters.sockets import bound_socket, url_of
 
 
 class Site:

@@ -12,7 +12,6 @@ import pytest
 from llm_lab import ALL_FAILURES, KEY, QUESTION, SCHEMA, desk_of, desk_that_fails, make_ask
 from pydantic import SecretStr
 
-from fabio.adapters.gateway.sockets import bound_socket, url_of
 from fabio.adapters.llm.asking import Terms
 from fabio.adapters.llm.client import OpenAIModel, Server, Times, warm_up
 from fabio.adapters.llm.memory import Memory
@@ -22,6 +21,7 @@ from fabio.adapters.llm.stub.desk import COMPLETIONS, Desk
 from fabio.adapters.llm.stub.failures import FAILURES, UnknownFailure, failing_of
 from fabio.adapters.llm.stub.script import BadScript, Line, Script, read_script
 from fabio.adapters.llm.stub.server import StubServer
+from fabio.adapters.sockets import bound_socket, url_of
 
 
 def post(desk: Desk, **changes):

@@ -52,7 +52,7 @@ def test_what_cannot_be_is_refused_in_words(tmp_path, arguments, code, words):
 
 
 def test_a_port_that_is_taken_is_said(tmp_path):
-    from fabio.adapters.gateway.sockets import bound_socket, url_of
+    from fabio.adapters.sockets import bound_socket, url_of
 
     with bound_socket(0) as taken, stub(tmp_path, "--port", url_of(taken).rpartition(":")[2]) as process:
         _, err = process.communicate(timeout=LIMIT_S)

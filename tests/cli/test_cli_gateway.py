@@ -14,7 +14,7 @@ import httpx
 import pytest
 from recorded_days import Cli
 
-from fabio.adapters.gateway.sockets import bound_socket
+from fabio.adapters.sockets import bound_socket
 
 LIMIT_S = 60
 ROWS = "".join(f"{1_780_320_600_000_000_000 + place * 50_000_000},{25_000 + 0.25 * (place % 9)},1,{'AB'[place % 2]}\n"

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import struct
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from fabio.adapters.gateway.messages import (
     UnknownConnection,
     encode,
 )
+from fabio.adapters.sockets import reset
 from fabio.adapters.topstepx.stamps import SECOND_NS
 
 if TYPE_CHECKING:  # the matching behind them imports numba: connections are taken before it is there
@@ -91,7 +91,7 @@ class Server:
         if ending == "never":
             await asyncio.sleep(_NEVER_S)
         if ending in ("never", "reset"):
-            _reset(request)
+            reset(request.transport)
             return whole
         if ending == "twice":
             await whole.prepare(request)
@@ -104,7 +104,7 @@ class Server:
         await part.prepare(request)
         if ending == "cut":
             await part.write(answer.body[: len(answer.body) // 2])
-            _reset(request)
+            reset(request.transport)
             return part
         for letter in range(len(answer.body)):
             await part.write(answer.body[letter : letter + 1])
@@ -171,7 +171,7 @@ class Server:
         ended = next((each for each in results if isinstance(each, Ended)), Ended())
         _raise_unexpected(results)
         if ended.abrupt:
-            _reset(request)
+            reset(request.transport)
         else:
             with contextlib.suppress(ConnectionError):
                 await ws.close()
@@ -195,18 +195,6 @@ def _hub(request: web.Request) -> HubName:
 
 def _date(front: "Front") -> str:
     return formatdate(max(front.gateway.clock.told_ns(), 0) // SECOND_NS, usegmt=True)
-
-
-def _reset(request: web.Request) -> None:
-    """Cut the connection with a reset, not with a goodbye."""
-    transport = request.transport
-    if transport is None:
-        return
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
 
 
 def _raw(answer: Answer, headers: dict[str, str]) -> bytes:

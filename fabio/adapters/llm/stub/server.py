@@ -1,14 +1,13 @@
 """The stub on a loopback socket, on aiohttp."""
 
 import asyncio
-import contextlib
 import socket
-import struct
 
 from aiohttp import web
 
 from fabio.adapters.llm.stub.delivery import Delivery
 from fabio.adapters.llm.stub.desk import Desk
+from fabio.adapters.sockets import reset
 
 _LARGEST_BODY = 4 * 1024 * 1024
 _BYTE_EACH_S = 1.0
@@ -58,21 +57,9 @@ class StubServer:
         await part.prepare(request)
         if delivery.ending == "reset":
             await part.write(body[: len(body) // 2])
-            _reset(request)
+            reset(request.transport)
             return part
         for place in range(len(body)):
             await part.write(body[place : place + 1])
             await asyncio.sleep(_BYTE_EACH_S)
         return part
-
-
-def _reset(request: web.Request) -> None:
-    """Cut the connection with a reset, not with a goodbye."""
-    transport = request.transport
-    if transport is None:
-        return
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
