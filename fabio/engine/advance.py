@@ -23,12 +23,12 @@ from fabio.regime.cadence import band_limits
     BAND,               # 0 none, 1 outer, 2 inner
     BAND_LOW,           # the band stays the same within these prices
     BAND_HIGH,
-    ASK_DUE_NS,         # runtime clock; NEVER while no question may leave
+    ASK_DUE_NS,         # runtime clock; NEVER where nothing is to be asked
     LAST_ASK_NS,
     INTERVAL_AT,        # three intervals by band, ns
     _INTERVAL_OUTER,
     _INTERVAL_INNER,
-    ASKING,             # 0 while a question is in flight
+    ASKING,             # 0 where nothing is to be asked, as when the bare loop is timed
     ZONES,              # rows used of the zones array
     LAST_RECV_NS,       # runtime clock of the last tick of this market
 ) = range(16)

@@ -46,8 +46,8 @@ def change_as_model(turn: Turn, updates: tuple[StrategyUpdate, ...], source: str
         if configured is None:
             continue
         known = state.evidence.get(update.name, StrategyEvidence(name=update.name))
-        why_not = evidence.supports(known, update, state.strategies[update.name], configured, turn.policy.learning)
         before = state.strategies[update.name]
+        why_not = evidence.supports(known, update, before, configured, turn.policy.learning)
         if not why_not and _changes_by(turn, source) >= most and not evidence.is_smaller(update, before):
             why_not = f"{most} changes an hour are the most, and were made"
         if why_not:

@@ -89,16 +89,6 @@ class Story:
         place = bisect_right(answers, (ts_ns, "\U0010ffff"))
         return self.asks[answers[place - 1][1]] if place else None
 
-    def around(self, ts_ns: int) -> tuple[Record | None, Record | None]:
-        """Give the nearest decisions before and after a time."""
-        before = after = None
-        for record in self.decisions.values():
-            if record["ts_ns"] <= ts_ns:
-                before = record
-            elif after is None:
-                after = record
-        return before, after
-
     def held_at(self, ts_ns: int) -> Record | None:
         """Give the trade that was open at a time, None where none was (or it never closed)."""
         for trade in self.trades.values():
