@@ -26,7 +26,7 @@ def guards(hours: HoursOption = 24.0, logs: LogsOption = DEFAULT_LOGS, json: Jso
     from fabio.learning.guard_effect import guard_report
 
     report = guard_report(window)
-    say_left_out(window)
+    say_left_out(report["problems"])
     if json:
         print_json(report)
         return

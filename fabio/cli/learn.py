@@ -35,7 +35,8 @@ def cycle(
 
     Proposals are drawn from the first two thirds of all recorded sessions, whatever --hours says, and
     each is tried on the last third by a paired re-simulation. They are shown with the line that
-    applies them; nothing is applied. `log` lists what was changed, `undo` takes it back.
+    applies them; with learning.apply = "confirmed" one that was confirmed is sent to the agent.
+    `log` lists what was changed, `undo` takes it back.
     """
     from fabio.cli.failures import BadUsage
 

@@ -22,6 +22,7 @@ def run_cycle(logs: Path, hours: float, config: Path | None, json: bool) -> None
     from fabio.cli.failures import BadUsage
     from fabio.cli.folders import records_in
     from fabio.cli.output import compiled_kernels, print_json
+    from fabio.cli.shadow import say_left_out
 
     if not 0 < hours < float("inf"):
         raise BadUsage(f"--hours {hours:g} is not a number of hours above 0; --hours 1000000 takes the whole record")
@@ -32,7 +33,7 @@ def run_cycle(logs: Path, hours: float, config: Path | None, json: bool) -> None
         with _progress() as progress:
             report = learn(load(config=config), lambda changes: load(config=config, overrides=changes), logs, hours,
                            progress)
-    _say_left_out(report["problems"]["lines"])
+    say_left_out(report["problems"])
     if json:
         print_json(report)
         return
@@ -56,19 +57,6 @@ def _progress() -> "Iterator[Progress]":
     ) as bar:
         task = bar.add_task("runs", total=None, visible=False)
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
-
-
-def _say_left_out(lines: list[dict[str, Any]]) -> None:
-    from fabio.cli.output import say
-
-    if not lines:
-        return
-    say(f"{len(lines)} line{'s were' if len(lines) > 1 else ' was'} left out:")
-    for each in lines[:5]:
-        reason = "".join(letter if letter.isprintable() else "?" for letter in each["reason"])
-        say(f"  {each['file']}, line {each['line']}: {reason}")
-    if len(lines) > 5:
-        say(f"  ... and {len(lines) - 5} more: --json names them all")
 
 
 # -- the screen -------------------------------------------------------------------------
@@ -176,6 +164,8 @@ def _print_guards(console: "Console", guards: dict[str, dict[str, Any]]) -> None
 
 def _print_feedback(console: "Console", feedback: dict[str, Any]) -> None:
     console.print()
+    for id_, override in feedback["in_force"].items():
+        console.print(f"In force by {id_} of an earlier run: {override}", markup=False)
     held = len(feedback["held_back"])
     split = f" from {len(feedback['made_from'])} sessions, tried on the {held} held back" if held else ""
     console.print(f"Proposals{split}", style="bold", markup=False)
@@ -190,6 +180,10 @@ def _print_feedback(console: "Console", feedback: dict[str, Any]) -> None:
                       style="green" if each["confirmed"] else None, markup=False)
         console.print(f"   because: {each['why']}", markup=False)
         console.print(f"   trial:   {_trial(each['trial'])}", markup=False)
+        if each["sent"]:
+            _print_sent(console, each["sent"])
+        if each["sent"] and each["sent"]["id"]:
+            continue
         console.print(f"   apply:   --set {each['set']}", markup=False)
         section, line = each["toml"].splitlines()
         console.print(f"   or in fabio.toml, from the next start on:\n            {section}\n            {line}",
@@ -200,6 +194,13 @@ def _print_feedback(console: "Console", feedback: dict[str, Any]) -> None:
     console.print()
     for words in (feedback["rule"], feedback["confirmation"], feedback["how"], feedback["applying"]):
         console.print(f"- {words}", style="dim", markup=False)
+
+
+def _print_sent(console: "Console", sent: dict[str, Any]) -> None:
+    words, style = f"{sent['outcome'].replace('_', ' ')}: {sent['message']}", "yellow"
+    if sent["id"]:
+        words, style = f"applied as {sent['id']}; `fabio learn undo {sent['id']}` takes it back", "green"
+    console.print(f"   agent:   {words}", style=style, markup=False)
 
 
 def _trial(trial: dict[str, Any] | None) -> str:

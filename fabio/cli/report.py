@@ -31,8 +31,8 @@ def report(
     if not 0 < hours < float("inf"):
         raise BadUsage(f"--hours {hours:g} is not a number of hours above 0; --hours 1000000 takes the whole record")
     with records_in(logs):
-        from fabio.learning.report_data import NothingToReport
-        from fabio.learning.report_data import report as put_together
+        from fabio.learning.report.data import NothingToReport
+        from fabio.learning.report.data import report as put_together
         from fabio.settings.load import load
 
         try:
@@ -40,7 +40,7 @@ def report(
         except NothingToReport as nothing:
             raise NotFound(str(nothing)) from None
     if html is not None:
-        from fabio.learning.report_page import page
+        from fabio.learning.report.page import page
 
         try:
             html.write_text(page(answer), encoding="utf-8", errors="replace")

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fabio.cli.rows import wide_console
-from fabio.learning.report_words import RISK_NAMES, bill, clock, count, duration, number, percent, risk_value, usd
+from fabio.cli.shadow import aside_words
+from fabio.learning.report.words import RISK_NAMES, bill, clock, count, duration, number, percent, risk_value, usd
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 48
@@ -168,3 +169,5 @@ def _record(console: Console, report: dict[str, Any]) -> None:
         console.print(Text(f"  {each}"))
     if len(problems) > _MOST_PROBLEMS:
         console.print(Text(f"  ... and {len(problems) - _MOST_PROBLEMS} more: --json names them all"))
+    for words in aside_words(record["quarantine"]):
+        console.print(Text(f"  {words}"))

@@ -8,6 +8,8 @@ import typer
 from fabio.cli.options import DEFAULT_LOGS, JsonOption, LogsOption
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fabio.learning.window import Window
 
 HoursOption = Annotated[
@@ -29,7 +31,7 @@ def shadow(hours: HoursOption = 24.0, logs: LogsOption = DEFAULT_LOGS, json: Jso
     from fabio.learning.shadows import shadow_report
 
     report = shadow_report(window)
-    say_left_out(window)
+    say_left_out(report["problems"])
     if json:
         print_json(report)
         return
@@ -55,18 +57,29 @@ def window_of(logs: Path, hours: float) -> "Window":
         return read_window(logs, hours)
 
 
-def say_left_out(window: "Window") -> None:
-    """Say on stderr which lines were not used, and why."""
+def say_left_out(problems: dict[str, Any]) -> None:
+    """Say on stderr which lines were not used, why, and where they are kept."""
     from fabio.cli.output import say
 
-    left_out = window.left_out
-    if not left_out:
+    lines, aside = problems["lines"], problems["quarantine"]
+    if not lines:
         return
-    say(f"{len(left_out)} line{'s were' if len(left_out) > 1 else ' was'} left out:")
-    for each in left_out[:_MOST_SHOWN]:
-        say(f"  {each}")
-    if len(left_out) > _MOST_SHOWN:
-        say(f"  ... and {len(left_out) - _MOST_SHOWN} more: --json names them all")
+    say(f"{len(lines)} line{'s were' if len(lines) > 1 else ' was'} left out:")
+    for each in lines[:_MOST_SHOWN]:
+        reason = "".join(letter if letter.isprintable() else "?" for letter in each["reason"])
+        say(f"  {each['file']}, line {each['line']}: {reason}")
+    if len(lines) > _MOST_SHOWN:
+        say(f"  ... and {len(lines) - _MOST_SHOWN} more: --json names them all")
+    for words in aside_words(aside):
+        say(f"  {words}")
+
+
+def aside_words(aside: dict[str, Any]) -> "Iterator[str]":
+    """Say where lines that were left out are kept, and why some are not."""
+    if aside["lines"]:
+        yield f"kept in {aside['folder']}: {aside['lines']}, {aside['new']} of them new"
+    if aside["why_not"]:
+        yield aside["why_not"]
 
 
 def hours_words(report: dict[str, Any]) -> str:

@@ -1,77 +1,17 @@
-"""What the cycle asks of the records beyond the window: verdicts, regimes, trades' P&L, and the journal's fills.
-
-A line counts here only where its decision is in the window; what is amiss in it is left out and named,
-and what is later than the journal's end is refused, as everywhere in this room.
-"""
+"""What the cycle asks of a folder beyond the window: all its signals, and what the journal says of their orders."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
 from fabio.journal.files import JournalDamaged
 from fabio.journal.reader import read_steps
-from fabio.journal.times import iso
-from fabio.learning.lines import LeftOut, journal_end_ns, read_records
 from fabio.learning.window import NS_PER_HOUR, Signal, Window, read_window
 from fabio.model.fact import FillBooked, OrderBooked, OrderMoved, SessionRolled
 from fabio.model.step import Step
 
-NO_SOURCE = "none"
 _WHOLE_RECORD_HOURS = (2**63 - 1) // NS_PER_HOUR
-_Usd = Annotated[float, msgspec.Meta(gt=-1e12, lt=1e12)]
-_R = Annotated[float, msgspec.Meta(gt=-1e6, lt=1e6)]
-
-
-class _Regime(msgspec.Struct, frozen=True):
-    label: str
-    source: str
-
-
-class _Verdict(msgspec.Struct, frozen=True):
-    guard: str
-    value: float | None
-
-
-class _DecisionLine(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    regime: _Regime | None
-    verdicts: tuple[_Verdict, ...]
-
-
-class _TradeLine(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    decision_id: str
-    ts_ns: int
-    net_pnl: _Usd
-    r_multiple: _R
-
-
-class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trade made: USD after fees, and R."""
-
-    net_pnl: float
-    r_multiple: float
-
-
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """A signal of the record with what the cycle asks of it.
-
-    Parameters
-    ----------
-    regime_source
-        Who gave the label: the rules, the playbook or a model.
-    values
-        By guard, what it saw; those that saw no number are not in it.
-    trade
-        None where none was closed.
-    """
-
-    signal: Signal
-    regime_source: str
-    values: dict[str, float]
-    trade: Made | None
 
 
 class Ordered(msgspec.Struct, kw_only=True):
@@ -111,7 +51,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     window
         The hours that were asked for.
-    cases
+    signals
         Every signal of the whole record, by time.
     traced
         None where the journal is damaged or not there: `no_journal` says which.
@@ -119,15 +59,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Path
     window: Window
-    cases: tuple[Case, ...]
+    signals: tuple[Signal, ...]
     traced: Traced | None
     no_journal: str = ""
-
-    @property
-    def within(self) -> tuple[Case, ...]:
-        """The cases of the hours that were asked for."""
-        wanted = {each.decision_id for each in self.window.signals}
-        return tuple(each for each in self.cases if each.signal.decision_id in wanted)
 
 
 def read_evidence(folder: Path, hours: float) -> Evidence:
@@ -140,50 +74,13 @@ def read_evidence(folder: Path, hours: float) -> Evidence:
     """
     window = read_window(folder, hours)
     signals = window.signals if window.is_whole else read_window(folder, _WHOLE_RECORD_HOURS).signals
-    left_out: list[LeftOut] = []
-    details: dict[str, _DecisionLine] = {}
-    for _, line in read_records(folder / "decisions.jsonl", _DecisionLine, left_out):
-        details.setdefault(line.id, line)
-    trades = _trades(folder, left_out)
-    cases = tuple(
-        _case(each, details[each.decision_id], trades.get(each.decision_id))
-        for each in signals if each.decision_id in details
-    )
     try:
         traced, why = _trace(folder), ""
     except JournalDamaged as damage:
         traced, why = None, str(damage)
     if traced is not None and not traced.sessions:
         traced, why = None, "there is no journal, or it knows no session"
-    window = msgspec.structs.replace(window, left_out=_together(window.left_out, left_out))
-    return Evidence(folder=folder, window=window, cases=cases, traced=traced, no_journal=why)
-
-
-def _case(signal: Signal, line: _DecisionLine, trade: Made | None) -> Case:
-    return Case(
-        signal=signal, regime_source=NO_SOURCE if line.regime is None else line.regime.source,
-        values={each.guard: each.value for each in line.verdicts if each.value is not None}, trade=trade,
-    )
-
-
-def _trades(folder: Path, left_out: list[LeftOut]) -> dict[str, Made]:
-    lines = list(read_records(folder / "trades.jsonl", _TradeLine, left_out))
-    end_ns = journal_end_ns(folder)  # after the records: an agent may be writing
-    found: dict[str, Made] = {}
-    for number, each in lines:
-        if end_ns is not None and each.ts_ns > end_ns:
-            left_out.append(LeftOut("trades.jsonl", number, "from_the_future",
-                                    f"trade {each.id} was recorded at {iso(each.ts_ns)}, later than the journal's end "
-                                    f"at {iso(end_ns)}"))
-            continue
-        found.setdefault(each.decision_id, Made(net_pnl=each.net_pnl, r_multiple=each.r_multiple))
-    return found
-
-
-def _together(known: tuple[LeftOut, ...], more: list[LeftOut]) -> tuple[LeftOut, ...]:
-    """Put the lines that two readings left out into one list, each line once."""
-    found = {(each.file, each.line): each for each in (*more, *known)}
-    return tuple(found[place] for place in sorted(found))
+    return Evidence(folder=folder, window=window, signals=signals, traced=traced, no_journal=why)
 
 
 # -- the journal ------------------------------------------------------------------------

@@ -22,6 +22,8 @@ RULE = (f"confirmed where at least {LEAST_CHANGED} results on held-back sessions
 HOW = ("each was re-simulated beside the same tape under the settings in force now (`fabio whatif`): rules anew, a "
        "model's answers held, people's requests left out; the change is in force from the tape's beginning, and the "
        "held-back sessions alone are counted")
+HOW_LIVE = ("recorded live: in both runs of a trial the paper exchange fills; how the venue would have filled other "
+            "orders is not known")
 
 Progress = Callable[[int, int], None]
 _Wish = tuple[int, str, str, str, int]

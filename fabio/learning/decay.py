@@ -5,21 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from fabio.learning.cycle_records import Case, Traced
+from fabio.learning.cycle_records import Traced
+from fabio.learning.window import Signal
 
 _NS_PER_MS = 1e6
 CLOCK = ("by the agent's own clock, from the decision to the step that booked the first fill; a limit order's time "
          "holds its wait for the price, a fill at the venue the way of its report")
 
 
-def signal_decay(cases: Sequence[Case], traced: Traced | None) -> dict[str, Any]:
+def signal_decay(signals: Sequence[Signal], traced: Traced | None) -> dict[str, Any]:
     """Tell mean, median and 90th percentile in milliseconds, of all orders and by kind; None where nothing filled."""
     waits: dict[str, list[float]] = {}
     orders = {} if traced is None else traced.orders
-    for each in cases:
-        order = orders.get(each.signal.decision_id)
+    for each in signals:
+        order = orders.get(each.decision_id)
         if order is not None and order.filled_ns is not None:
-            waits.setdefault(order.kind, []).append((order.filled_ns - each.signal.ts_ns) / _NS_PER_MS)
+            waits.setdefault(order.kind, []).append((order.filled_ns - each.ts_ns) / _NS_PER_MS)
     together = [wait for kind in waits.values() for wait in kind]
     return {**_spread(together), "by_kind": {kind: _spread(waits[kind]) for kind in sorted(waits)}, "clock": CLOCK}
 

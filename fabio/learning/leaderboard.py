@@ -4,28 +4,28 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fabio.learning.cycle_records import Case, Made
 from fabio.learning.shadows import tally
+from fabio.learning.window import Made, Signal
 
 
-def leaderboard(cases: Sequence[Case]) -> list[dict[str, Any]]:
+def leaderboard(signals: Sequence[Signal]) -> list[dict[str, Any]]:
     """Rank the strategies that signalled: by R of their trades, then by R of their shadows.
 
     Trades have the size they were given, shadows one step each: R compares the two, USD does not.
     """
-    by_strategy: dict[str, list[Case]] = {}
-    for each in cases:
-        by_strategy.setdefault(each.signal.strategy, []).append(each)
+    by_strategy: dict[str, list[Signal]] = {}
+    for each in signals:
+        by_strategy.setdefault(each.strategy, []).append(each)
     rows = [{"strategy": name, **results(found)} for name, found in sorted(by_strategy.items())]
     return sorted(rows, key=lambda row: (-row["trade_r"], -row["shadow_r"]))
 
 
-def results(cases: Sequence[Case]) -> dict[str, Any]:
+def results(signals: Sequence[Signal]) -> dict[str, Any]:
     """Count signals, and sum up what their trades and their shadows made."""
-    trades = [each.trade for each in cases if each.trade is not None]
-    shadows = tally(each.signal for each in cases)
+    trades = [each.trade for each in signals if each.trade is not None]
+    shadows = tally(signals)
     return {
-        "signals": len(cases), "taken": sum(each.signal.approved for each in cases), **_traded(trades),
+        "signals": len(signals), "taken": sum(each.approved for each in signals), **_traded(trades),
         "shadows": shadows["trades"], "shadow_win_rate": shadows["win_rate"], "shadow_r": shadows["total_r"],
         "shadow_pnl": shadows["total_pnl"], "expired": shadows["expired"],
     }

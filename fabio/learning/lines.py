@@ -1,17 +1,19 @@
 """Lines of records, read for learning: what is whole is given, what is not is counted and named.
 
 A report has to come out of a folder in which a line is torn, damaged or somebody else's. Nothing
-is guessed: such a line is left out with its file, its number and the reason.
+is guessed: such a line is left out with its file, its number and the reason, and put aside (`put_aside`).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
 from fabio.journal.files import day_files
+from fabio.journal.quarantine import Quarantined, quarantine
+from fabio.journal.world import is_running
 from fabio.journal.writer import SUFFIX
 
 LeftOutKind = Literal["half_written", "damaged", "foreign", "malformed", "duplicate", "from_the_future", "peeking",
@@ -85,6 +87,33 @@ def _why(line: bytes, error: Exception) -> tuple[LeftOutKind, str]:
     except msgspec.MsgspecError:
         return "foreign", f"{shown} is no record of fabio's: every one has its version in `v`"
     return "malformed", f"the record cannot be read: {error}"
+
+
+def put_aside(folder: Path, left_out: Iterable[LeftOut]) -> Quarantined:
+    """Keep the lines that were left out in the folder's quarantine, each once.
+
+    The half-written end of a file that an agent is writing now is none of them: it will be whole.
+    """
+    bad = list(left_out)
+    if any(each.kind == "half_written" for each in bad) and _is_written(folder):
+        bad = [each for each in bad if each.kind != "half_written"]
+    return quarantine(folder, bad)
+
+
+def bad_lines(folder: Path, names: Iterable[str]) -> list[LeftOut]:
+    """Find the lines of a folder's files that are no records: damaged, half-written or foreign."""
+    found: list[LeftOut] = []
+    for name in names:
+        for _ in read_records(folder / f"{name}.jsonl", _Versioned, found):
+            pass
+    return found
+
+
+def _is_written(folder: Path) -> bool:
+    try:
+        return is_running(folder)
+    except OSError:  # a folder of somebody else's: his agent may be writing
+        return True
 
 
 def journal_end_ns(folder: Path) -> int | None:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from fabio.learning.bootstrap import interval_by_session
-from fabio.learning.cycle_records import Case
 from fabio.learning.guard_effect import LEAST_OUTCOMES
+from fabio.learning.window import Signal
 from fabio.settings.load import Settings
 
 MOST_PROPOSALS = 6
@@ -64,8 +64,6 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    override
-        As for `--set`.
     apply
         What a person types to apply it to a running agent; None where that takes a new start.
     evidence
@@ -98,17 +96,17 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def propose(settings: Settings, cases: Sequence[Case]) -> list[Proposal]:
-    """Draw proposals from cases, those with the most money in their evidence first.
+def propose(settings: Settings, signals: Sequence[Signal]) -> list[Proposal]:
+    """Draw proposals from signals, those with the most money in their evidence first.
 
     Parameters
     ----------
     settings
         Those in force: what is proposed is one step from them.
-    cases
+    signals
         Of the sessions that proposals may be made from, and of no other.
     """
-    found = [*_of_dials(settings, cases), *_of_strategies(settings, cases)]
+    found = [*_of_dials(settings, signals), *_of_strategies(settings, signals)]
     return sorted(found, key=lambda each: -abs(each.evidence["net"]))[:MOST_PROPOSALS]
 
 
@@ -135,22 +133,22 @@ def dials(settings: Settings) -> list[Dial]:
     return found
 
 
-def _of_dials(settings: Settings, cases: Sequence[Case]) -> Iterator[Proposal]:
+def _of_dials(settings: Settings, signals: Sequence[Signal]) -> Iterator[Proposal]:
     for dial in dials(settings):
-        concerned = [each for each in cases if dial.guard in each.values
-                     and dial.strategy in (None, each.signal.strategy)]
+        concerned = [each for each in signals if dial.guard in each.values
+                     and dial.strategy in (None, each.strategy)]
         looser, tighter = dial.turned("loosen"), dial.turned("tighten")
         yield from _turned(dial, "loosen", looser, [
-            each for each in concerned if each.signal.refused_by == (dial.guard,)
+            each for each in concerned if each.refused_by == (dial.guard,)
             and dial.is_between(each.values[dial.guard], looser, dial.now)
         ])
         yield from _turned(dial, "tighten", tighter, [
-            each for each in concerned if each.signal.approved
+            each for each in concerned if each.approved
             and dial.is_between(each.values[dial.guard], dial.now, tighter)
         ])
 
 
-def _turned(dial: Dial, kind: Kind, value: float, touched: Sequence[Case]) -> Iterator[Proposal]:
+def _turned(dial: Dial, kind: Kind, value: float, touched: Sequence[Signal]) -> Iterator[Proposal]:
     evidence = _weigh(touched)
     if not _speaks(evidence, for_more=kind == "loosen"):
         return
@@ -161,12 +159,12 @@ def _turned(dial: Dial, kind: Kind, value: float, touched: Sequence[Case]) -> It
                    why=f"{evidence['outcomes']} {what} {_money(evidence)}")
 
 
-def _of_strategies(settings: Settings, cases: Sequence[Case]) -> Iterator[Proposal]:
+def _of_strategies(settings: Settings, signals: Sequence[Signal]) -> Iterator[Proposal]:
     for strategy in settings.strategies:
         if not strategy.state.enabled:
             continue
         name = strategy.name
-        evidence = _weigh([each for each in cases if each.signal.approved and each.signal.strategy == name])
+        evidence = _weigh([each for each in signals if each.approved and each.strategy == name])
         if _speaks(evidence, for_more=False):
             yield Proposal(
                 kind="switch_off", section=f"strategies.{name}", key="enabled", before=True, after=False,
@@ -175,8 +173,8 @@ def _of_strategies(settings: Settings, cases: Sequence[Case]) -> Iterator[Propos
             )
 
 
-def _weigh(cases: Sequence[Case]) -> dict[str, Any]:
-    made = [(each.signal.session, float(each.signal.net_pnl)) for each in cases if each.signal.net_pnl is not None]
+def _weigh(signals: Sequence[Signal]) -> dict[str, Any]:
+    made = [(each.session, float(each.net_pnl)) for each in signals if each.net_pnl is not None]
     interval, over = interval_by_session([session for session, _ in made], [pnl for _, pnl in made])
     low, high = (None, None) if interval is None else interval
     return {"outcomes": len(made), "sessions": len({session for session, _ in made}),

@@ -83,6 +83,9 @@ def remarks(window: Window) -> list[str]:
         said.append("no shadow in these hours has a result")
     elif trades == 1:
         said.append("one shadow trade: a rate and a sum of one say nothing")
+    if signals and window.is_live:
+        said.append("recorded live: the venue filled the trades, a shadow is filled as on paper; how the venue would "
+                    "have filled what was not sent is not known")
     if signals and not any(each.approved for each in signals):
         said.append("every signal was blocked: nothing was taken")
     return said
@@ -107,7 +110,7 @@ def _grouped(signals: Iterable[Signal], names_of: Callable[[Signal], Iterable[st
 
 def _against_trades(signals: Iterable[Signal]) -> dict[str, Any]:
     """Compare in R the shadows of taken signals with the trades that were made of them: that is the bias, measured."""
-    pairs = [(each.r_multiple, each.traded_r) for each in signals
-             if each.r_multiple is not None and each.traded_r is not None]
+    pairs = [(each.r_multiple, each.trade.r_multiple) for each in signals
+             if each.r_multiple is not None and each.trade is not None]
     return {"pairs": len(pairs), "shadow_r": math.fsum(shadow for shadow, _ in pairs),
             "trade_r": math.fsum(trade for _, trade in pairs)}

@@ -23,7 +23,6 @@ from fabio.learning.whatif_compare import changed_decisions, changed_results
 from fabio.learning.whatif_given import Given
 from fabio.learning.whatif_run import Happened, Outcome, Simulator, read_happened
 from fabio.runtime.recorded import Recorded
-from fabio.runtime.reopen import settings_hash
 from fabio.settings.load import Settings
 
 WORTH_A_PROCESS_TICKS = 2_000_000
@@ -156,7 +155,7 @@ def _differs(base: Settings, recorded: Recorded, happened: Happened, baseline: O
     runs = [remark for remark in read_remarks(recorded.folder) if remark.kind == "run"]
     if len(runs) > 1:
         reasons.append(f"it was recorded in {len(runs)} runs, here it is one")
-    reasons += recorded.circumstances(__version__, settings_hash(base))
+    reasons += recorded.circumstances(__version__, base)
     return reasons or [f"this build decides otherwise: `fabio replay --against {recorded.folder}` names the first "
                        "difference"]
 

@@ -17,10 +17,12 @@ from fabio.model.event import (
     FeedLost,
     FeedRestored,
     HistoryLoaded,
+    LessonArrived,
     ModelConnected,
     OperatorAsked,
     RegimeAnswered,
     RegimeFailed,
+    SettingsChanged,
 )
 from fabio.model.fact import ModelAsked, SignalApproved, SignalBlocked, TradeClosed
 from fabio.model.instrument import Instrument
@@ -33,7 +35,7 @@ from fabio.runtime.wiring import build_driver, engine_config
 from fabio.settings.load import Settings
 
 _OF_MODEL = (ModelConnected, RegimeAnswered, RegimeFailed)
-_OF_OTHERS = (OperatorAsked, FeedLost, FeedRestored)
+_OF_OTHERS = (OperatorAsked, LessonArrived, FeedLost, FeedRestored)
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +189,10 @@ def _outside(step: Step) -> str:
     event = step.event
     if isinstance(event, OperatorAsked):
         return f"{event.verb} {event.name}".strip() + " asked by a person or by the agent's end"
+    if isinstance(event, LessonArrived):
+        return f"lesson on {event.update.name} sent by the learning cycle"
+    if isinstance(event, SettingsChanged) and step.tape_pos > 0:
+        return f"change of {len(event.changed)} settings while the day ran"
     if isinstance(event, FeedLost):
         return "a gap of the feed"
     if isinstance(event, ArmAsked):

@@ -15,8 +15,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from fabio.journal.quarantine import Quarantined
 from fabio.journal.times import iso
-from fabio.learning.lines import LeftOut, LeftOutKind, journal_end_ns, read_records
+from fabio.journal.world import WorldUnreadable, read_world
+from fabio.learning.lines import LeftOut, LeftOutKind, journal_end_ns, put_aside, read_records
 
 NS_PER_HOUR = 3_600_000_000_000
 NO_REGIME = "none"
@@ -34,10 +36,12 @@ lay on the wrong side; `lost`: its record is not there or cannot be used."""
 
 class _Regime(msgspec.Struct, frozen=True):
     label: str
+    source: str
 
 
 class _Verdict(msgspec.Struct, frozen=True):
     guard: str
+    value: float | None
 
 
 class DecisionLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,11 +85,20 @@ class TradeLine(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a line of `trades.jsonl`."""
 
     v: int
+    ts_ns: _TimeNs
     id: str
     decision_id: str
+    net_pnl: _Usd
     r_multiple: _R
     entry_ts_ns: _TimeNs
     exit_ts_ns: _TimeNs
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trade made: USD after fees, and R."""
+
+    net_pnl: float
+    r_multiple: float
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,12 +106,16 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
+    regime_source
+        Who gave the label: the rules, the playbook or a model; `none` without one.
     refused_by
         Names of guards, sorted; empty where it was taken.
     net_pnl, r_multiple
         USD after fees, and R; None unless it was filled.
-    traded_r
-        R of the trade that was really made, with the strategy's own stop management; None without one.
+    values
+        By guard, what it saw; those that saw no number are not in it.
+    trade
+        The one that was really made, with the strategy's own stop management; None without one.
     """
 
     decision_id: str
@@ -111,7 +128,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     ending: Ending
     net_pnl: Decimal | None = None
     r_multiple: float | None = None
-    traded_r: float | None = None
+    regime_source: str = NO_REGIME
+    values: dict[str, float] = {}
+    trade: Made | None = None
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +148,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         Every guard that spoke on one of them or refused it, sorted.
     left_out
         Lines of the whole folder, not of these hours alone: a line that cannot be read has no time.
+    aside
+        Where they are kept.
+    is_live
+        Whether a venue filled the trades.
     """
 
     hours: float
@@ -138,6 +161,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[Signal, ...]
     guards: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    aside: Quarantined = Quarantined()
+    is_live: bool = False
 
     @property
     def span(self) -> dict[str, float | str | bool | None]:
@@ -152,7 +177,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def problems(self) -> dict[str, object]:
         """Give the lines that were left out, as keys for `--json`."""
-        return {"left_out": len(self.left_out), "lines": [msgspec.to_builtins(each) for each in self.left_out]}
+        return {"left_out": len(self.left_out), "lines": [msgspec.to_builtins(each) for each in self.left_out],
+                "quarantine": msgspec.to_builtins(self.aside)}
 
 
 def read_window(folder: Path, hours: float) -> Window:
@@ -176,8 +202,17 @@ def read_window(folder: Path, hours: float) -> Window:
     left_out.sort(key=lambda each: (each.file, each.line))
     return Window(
         hours=hours, since_ns=since_ns, until_ns=until_ns, is_whole=len(within) == len(signals), signals=within,
-        guards=tuple(sorted(guards)), left_out=tuple(left_out),
+        guards=tuple(sorted(guards)), left_out=tuple(left_out), aside=put_aside(folder, left_out),
+        is_live=_is_live(folder),
     )
+
+
+def _is_live(folder: Path) -> bool:
+    try:
+        world = read_world(folder)
+    except WorldUnreadable:
+        return False
+    return world is not None and world.mode == "live"
 
 
 class _Reading:
@@ -207,23 +242,22 @@ class _Reading:
         latest = {each.symbol: each.session for each in self._decisions.values()}
         busy_until: dict[tuple[str, str, str], int | None] = {}  # (symbol, strategy, setup) -> ns; None: it never ended
         for place, each in enumerate(self._decisions.values()):
-            key, shadow = _key(each), self._shadows.get(each.id)
+            key, shadow, trade = _key(each), self._shadows.get(each.id), self._trades.get(each.id)
             if shadow is not None:
                 busy_until[key] = shadow.exit_ts_ns
-                yield _signal(each, "expired" if shadow.exit_leg == "never_filled" else "filled", shadow,
-                              self._trades.get(each.id))
+                yield _signal(each, "expired" if shadow.exit_leg == "never_filled" else "filled", shadow, trade)
                 continue
             until_ns = busy_until.get(key, 0)
             if each.risk_ticks <= 0 or each.reward_ticks <= 0:
-                yield _signal(each, "no_bracket")
+                yield _signal(each, "no_bracket", None, trade)
             elif until_ns is None or each.ts_ns < until_ns:
-                yield _signal(each, "behind_another")
+                yield _signal(each, "behind_another", None, trade)
             else:
                 # what is open ends with its session, and before the next one of its setup can begin
                 is_over = each.session < latest[each.symbol] or place < last_shadowed.get(key, 0)
                 is_lost = is_over or each.id in self._refused
                 busy_until[key] = until_ns if is_lost else None
-                yield _signal(each, "lost" if is_lost else "open")
+                yield _signal(each, "lost" if is_lost else "open", None, trade)
 
     def _leave_out(self, file: str, line: int, kind: LeftOutKind, reason: str) -> None:
         self._left_out.append(LeftOut(file, line, kind, reason))
@@ -271,7 +305,7 @@ class _Reading:
             elif each.exit_ts_ns < each.entry_ts_ns:
                 self._leave_out(file, line, "peeking", f"trade {each.id} ends before it begins: entry "
                                                        f"{iso(each.entry_ts_ns)}, exit {iso(each.exit_ts_ns)}")
-            else:
+            elif not self._is_late(file, line, f"trade {each.id} was recorded", each.ts_ns):
                 self._trades[each.decision_id] = each
 
 
@@ -301,14 +335,15 @@ def _shadow_amiss(shadow: ShadowLine, decision: DecisionLine | None) -> tuple[Le
     return None
 
 
-def _signal(decision: DecisionLine, ending: Ending, shadow: ShadowLine | None = None,
-            trade: TradeLine | None = None) -> Signal:
+def _signal(decision: DecisionLine, ending: Ending, shadow: ShadowLine | None, trade: TradeLine | None) -> Signal:
     filled = shadow if ending == "filled" else None
     return Signal(
         decision_id=decision.id, ts_ns=decision.ts_ns, session=decision.session, strategy=decision.strategy,
-        regime=NO_REGIME if decision.regime is None else decision.regime.label, approved=decision.approved,
+        regime=NO_REGIME if decision.regime is None else decision.regime.label,
+        regime_source=NO_REGIME if decision.regime is None else decision.regime.source, approved=decision.approved,
         refused_by=tuple(sorted(set(decision.refused_by))), ending=ending,
         net_pnl=None if filled is None else Decimal(str(filled.net_pnl)),
         r_multiple=None if filled is None else filled.r_multiple,
-        traded_r=None if filled is None or trade is None else trade.r_multiple,
+        values={each.guard: each.value for each in decision.verdicts if each.value is not None},
+        trade=None if trade is None else Made(net_pnl=trade.net_pnl, r_multiple=trade.r_multiple),
     )

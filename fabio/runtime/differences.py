@@ -14,6 +14,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     seq, ts_ns, tape_pos
         Of the recorded step; of the replayed one where the record has none there.
+    event
+        Kind of the recorded step's event; empty where ticks made it.
     place
         Path to the value, `facts[0].decision.verdicts[3].value`; `step` where a whole step is
         missing on one side.
@@ -24,10 +26,30 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     ts_ns: int
     tape_pos: int
+    event: str
     fact: str
     place: str
     recorded: Any
     replayed: Any
+
+
+class Beyond(msgspec.Struct, frozen=True, kw_only=True):
+    """What surrounds the first difference.
+
+    Parameters
+    ----------
+    before
+        Steps before it.
+    alike, differ
+        Steps behind it that come out as recorded, and otherwise.
+    stuck
+        Why the machine could not go on to the journal's end; empty where it could.
+    """
+
+    before: int
+    alike: int = 0
+    differ: int = 0
+    stuck: str = ""
 
 
 def compare(kept: Step, came: Step | None) -> Difference | None:
@@ -44,16 +66,20 @@ def compare(kept: Step, came: Step | None) -> Difference | None:
         if found is not None:
             place, ours, theirs = found
             return Difference(
-                seq=kept.seq, ts_ns=kept.ts_ns, tape_pos=kept.tape_pos, fact=_fact_at(kept, came, place),
-                place=place, recorded=ours, replayed=theirs,
+                seq=kept.seq, ts_ns=kept.ts_ns, tape_pos=kept.tape_pos, event=_event(kept),
+                fact=_fact_at(kept, came, place), place=place, recorded=ours, replayed=theirs,
             )
     return None
 
 
 def _missing(kept: Step, first: Step, recorded: Any, replayed: Any) -> Difference:
     name = type((*first.facts, *first.commands, first.event)[0]).__name__
-    return Difference(seq=kept.seq, ts_ns=first.ts_ns, tape_pos=first.tape_pos, fact=name, place="step",
-                      recorded=recorded, replayed=replayed)
+    return Difference(seq=kept.seq, ts_ns=first.ts_ns, tape_pos=first.tape_pos, event=_event(kept), fact=name,
+                      place="step", recorded=recorded, replayed=replayed)
+
+
+def _event(step: Step) -> str:
+    return "" if step.event is None else type(step.event).__name__
 
 
 def _first_difference(ours: Any, theirs: Any, place: str) -> tuple[str, Any, Any] | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from whatif_lab import BASE, record, settings
 
-from fabio.learning.cycle_records import Case
 from fabio.learning.cycle_trial import LEAST_CHANGED, compare, split, try_out
 from fabio.learning.guard_effect import LEAST_OUTCOMES
 from fabio.learning.proposals import MOST_PROPOSALS, dials, propose
@@ -17,15 +16,15 @@ from fabio.learning.window import Signal
 
 
 def cases(net: str, refused_by: Sequence[str] = (), count: int = LEAST_OUTCOMES, strategy: str = "mean_reversion",
-          **values: float) -> list[Case]:
-    return [Case(regime_source="rules", values=dict(values), trade=None, signal=Signal(
+          **values: float) -> list[Signal]:
+    return [Signal(
         decision_id=f"D{number}", ts_ns=number, session=f"2025-06-{2 + number % 6:02d}", strategy=strategy,
         regime="range", approved=not refused_by, refused_by=tuple(refused_by), ending="filled",
-        net_pnl=Decimal(net) + number % 3, r_multiple=1.0,
-    )) for number in range(count)]
+        net_pnl=Decimal(net) + number % 3, r_multiple=1.0, regime_source="rules", values=dict(values),
+    ) for number in range(count)]
 
 
-def proposed(found: Sequence[Case]) -> list[str]:
+def proposed(found: Sequence[Signal]) -> list[str]:
     return [each.override for each in propose(BASE, found)]
 
 
@@ -63,7 +62,7 @@ def test_a_strategy_whose_taken_signals_lose_is_proposed_off_with_the_way_back()
     cases("50", ["daily_loss"], daily_loss=499.0),  # what protects the account stays
     [],
 ])
-def test_nothing_is_proposed_without_enough_on_one_side(found: list[Case]) -> None:
+def test_nothing_is_proposed_without_enough_on_one_side(found: list[Signal]) -> None:
     assert proposed(found) == []
 
 

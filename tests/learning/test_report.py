@@ -15,9 +15,9 @@ from report_days import record, settings_of
 
 from fabio.cli.app import run
 from fabio.journal.tape import TapeReader
-from fabio.learning.report_data import NothingToReport, report
-from fabio.learning.report_market import value_area
-from fabio.learning.report_page import page
+from fabio.learning.report.data import NothingToReport, report
+from fabio.learning.report.market import value_area
+from fabio.learning.report.page import page
 from fabio.runtime.kernels import prepare_cache
 
 NS_PER_HOUR = 3_600_000_000_000

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fabio.learning.report_equity import daily_returns
-from fabio.learning.report_learning import adaptation_speed
-from fabio.learning.report_lines import TradeLine
-from fabio.learning.report_market import MOST_BARS, _thinned
-from fabio.learning.report_records import DayBegan
-from fabio.learning.svg import NS, Safe, TimeScale, ValueScale, tag
+from fabio.learning.report.equity import daily_returns
+from fabio.learning.report.learning import adaptation_speed
+from fabio.learning.report.lines import TradeLine
+from fabio.learning.report.market import MOST_BARS, _thinned
+from fabio.learning.report.records import DayBegan
+from fabio.learning.report.svg import NS, Safe, TimeScale, ValueScale, tag
 
 HOUR = 3_600 * NS
 CHICAGO = ZoneInfo("America/Chicago")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fabio.learning.svg import Safe, joined, tag
+from fabio.learning.report.svg import Safe, joined, tag
 
 NS = 1_000_000_000
 RISK_NAMES = {

@@ -1,6 +1,6 @@
 """The report: what happened in a folder's last hours, as one plain document.
 
-Everything here is JSON: `fabio report --json` prints it, `report_page` draws it. What cannot be known is
+Everything here is JSON: `fabio report --json` prints it, `page` draws it. What cannot be known is
 None and has a reason beside it.
 """
 
@@ -16,8 +16,8 @@ from fabio.journal.tape import TapeDamaged, TapeReader
 from fabio.journal.times import iso
 from fabio.journal.world import WorldUnreadable, read_world
 from fabio.learning.lines import read_records
-from fabio.learning.report_equity import daily_returns, equity_curve
-from fabio.learning.report_learning import (
+from fabio.learning.report.equity import daily_returns, equity_curve
+from fabio.learning.report.learning import (
     adaptation_speed,
     model_use,
     noted,
@@ -26,10 +26,10 @@ from fabio.learning.report_learning import (
     state_series,
     strategy_changes,
 )
-from fabio.learning.report_lines import DecisionLine, TradeLine
-from fabio.learning.report_market import MarketPath, read_market
-from fabio.learning.report_records import Kept, wholeness
-from fabio.learning.report_rows import guard_rows, regime_rows, strategy_rows
+from fabio.learning.report.lines import DecisionLine, TradeLine
+from fabio.learning.report.market import MarketPath, read_market
+from fabio.learning.report.records import Kept, wholeness
+from fabio.learning.report.rows import guard_rows, regime_rows, strategy_rows
 from fabio.learning.risk import risk_metrics
 from fabio.model.instrument import Instrument
 from fabio.runtime.wiring import instrument_of, sessions_between

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from fabio.learning.guard_effect import guard_report
-from fabio.learning.report_learning import Ended
-from fabio.learning.report_lines import DecisionLine, TradeLine
+from fabio.learning.report.learning import Ended
+from fabio.learning.report.lines import DecisionLine, TradeLine
 from fabio.learning.window import read_window
 
 NS_PER_HOUR = 3_600_000_000_000

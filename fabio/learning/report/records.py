@@ -13,8 +13,8 @@ import msgspec
 from fabio.journal.files import JournalDamaged
 from fabio.journal.reader import Report, read_steps, verify
 from fabio.journal.records import EXCHANGES, REBUILT, RecordFold
-from fabio.learning.lines import LeftOut, read_records
-from fabio.learning.report_lines import KINDS, DecisionLine, ExchangeLine, LearningLine, ShadowLine, TradeLine
+from fabio.learning.lines import LeftOut, put_aside, read_records
+from fabio.learning.report.lines import KINDS, DecisionLine, ExchangeLine, LearningLine, ShadowLine, TradeLine
 from fabio.model.fact import FeedChanged, FillBooked, Halted, Resumed, TradeClosed, TradeDateBegan
 from fabio.model.instrument import Instrument
 from fabio.model.order import Position
@@ -63,8 +63,8 @@ class Kept:
         Records, oldest first.
     regimes
         By market.
-    left_out
-        Lines that cannot be used.
+    left_out, aside
+        Lines that cannot be used, and where they are kept.
     journal
         Whether the journal is whole; its `code` is 2 where there is none.
     held
@@ -100,6 +100,7 @@ class Kept:
         self.exchanges = [
             each for _, each in read_records(folder / f"{EXCHANGES}.jsonl", ExchangeLine, self.left_out)
         ]
+        self.aside = put_aside(folder, self.left_out)
         self._widen()
 
     @property
@@ -186,6 +187,7 @@ def wholeness(kept: Kept) -> dict[str, Any]:
         by_kind[each.kind] = by_kind.get(each.kind, 0) + 1
     return {
         "whole": not problems, "journal": ("whole", "damaged", "missing")[journal.code], "journal_lines": journal.lines,
-        "left_out": len(kept.left_out), "by_kind": by_kind, "problems": problems, "unknown": list(journal.unknown),
+        "left_out": len(kept.left_out), "quarantine": msgspec.to_builtins(kept.aside),
+        "by_kind": by_kind, "problems": problems, "unknown": list(journal.unknown),
         "files": {name: held for name, (held, _) in kept.held.items()} | {EXCHANGES: len(kept.exchanges)},
     }

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fabio.learning.chart_lines import equity_chart
-from fabio.learning.chart_price import price_chart, price_legend
-from fabio.learning.report_sections import (
+from fabio.learning.report.chart_lines import equity_chart
+from fabio.learning.report.chart_price import price_chart, price_legend
+from fabio.learning.report.sections import (
     MOST_ROWS,
     cut,
     guards_section,
@@ -19,8 +19,9 @@ from fabio.learning.report_sections import (
     record_section,
     section,
 )
-from fabio.learning.report_style import STYLE
-from fabio.learning.report_words import (
+from fabio.learning.report.style import STYLE
+from fabio.learning.report.svg import Safe, TimeScale, joined, tag
+from fabio.learning.report.words import (
     RISK_NAMES,
     bill,
     clock,
@@ -32,7 +33,6 @@ from fabio.learning.report_words import (
     table,
     usd,
 )
-from fabio.learning.svg import Safe, TimeScale, joined, tag
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 WIDE, NARROW = 1080, 400

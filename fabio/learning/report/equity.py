@@ -4,9 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fabio.learning.report_lines import TradeLine
-from fabio.learning.report_market import MarketPath
-from fabio.learning.report_records import DayBegan
+from fabio.learning.report.lines import TradeLine
+from fabio.learning.report.market import MarketPath
+from fabio.learning.report.records import DayBegan
 from fabio.model.instrument import Instrument
 
 

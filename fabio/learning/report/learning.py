@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from fabio.learning.report_lines import LearningLine
-from fabio.learning.report_records import Kept
+from fabio.learning.report.lines import LearningLine
+from fabio.learning.report.records import Kept
 from fabio.model.strategy import StrategyState
 
 COMPARED = 10

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fabio.learning.svg import (
+from fabio.learning.report.svg import (
     Safe,
     TimeScale,
     ValueScale,

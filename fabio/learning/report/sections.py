@@ -3,9 +3,9 @@
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from fabio.learning.chart_lines import cost_chart, outcome_chart, states_chart
-from fabio.learning.report_words import bill, clock, coloured, count, duration, number, percent, table, usd
-from fabio.learning.svg import Safe, joined, tag
+from fabio.learning.report.chart_lines import cost_chart, outcome_chart, states_chart
+from fabio.learning.report.svg import Safe, joined, tag
+from fabio.learning.report.words import bill, clock, coloured, count, duration, number, percent, table, usd
 
 MOST_ROWS = 200
 """Longer tables are cut, and say so; `fabio report --json` has everything."""
@@ -199,6 +199,9 @@ def record_section(report: dict[str, Any], zone: ZoneInfo) -> Safe:
     if record["problems"]:
         parts.append(tag("ul", *(tag("li", each) for each in record["problems"][:MOST_ROWS])))
         parts.append(cut(record["problems"]))
+        aside = record["quarantine"]
+        kept = f"{aside['lines']} of these lines are kept in {aside['folder']}." if aside["lines"] else ""
+        parts += [tag("p", words, class_="note") for words in (kept, aside["why_not"]) if words]
     if record["unknown"]:
         parts.append(tag("p", f"{len(record['unknown'])} entries of kinds this version does not know were passed over: "
                               f"{', '.join(record['unknown'][:5])}", class_="note"))

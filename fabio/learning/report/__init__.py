@@ -1,0 +1,1 @@
+"""The report: one page, or one screen, of what a record holds."""
