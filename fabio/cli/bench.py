@@ -4,22 +4,32 @@ from typing import Annotated, Any
 
 import typer
 
+from fabio.cli.bench_reliability import reliability
 from fabio.cli.options import ConfigOption, JsonOption, SetOption
+
+app = typer.Typer(
+    help="Measure speed; `reliability` measures what must never happen.", rich_markup_mode=None,
+    epilog="Example:  fabio bench --quick", invoke_without_command=True,
+)
+app.command("reliability", epilog="Example:  fabio bench reliability --only box --n 100")(reliability)
 
 TicksOption = Annotated[int, typer.Option("--ticks", min=20_000, metavar="N", help="Prints of the synthetic day.")]
 PassesOption = Annotated[int, typer.Option("--passes", min=1, metavar="N", help="How often each figure is taken.")]
 QuickOption = Annotated[bool, typer.Option("--quick", help="Leave the cold start out, which compiles all kernels.")]
 
 
+@app.callback()
 def bench(
-    ticks: TicksOption = 1_000_000, passes: PassesOption = 5, quick: QuickOption = False, set_: SetOption = None,
-    config: ConfigOption = None, json: JsonOption = False,
+    context: typer.Context, ticks: TicksOption = 1_000_000, passes: PassesOption = 5, quick: QuickOption = False,
+    set_: SetOption = None, config: ConfigOption = None, json: JsonOption = False,
 ) -> None:
     """Measure nanoseconds per tick, wake-ups, replay, reading, memory and starts, against the goals.
 
     The day is synthetic, 23 hours long, with a fixed seed; every figure is the median of
     several passes. Other programs that run at the time make every figure worse.
     """
+    if context.invoked_subcommand is not None:
+        return
     from fabio.cli.output import compiled_kernels, print_json, say
 
     with compiled_kernels():

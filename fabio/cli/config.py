@@ -22,9 +22,10 @@ def show(
     changed: ChangedOption = False, set_: SetOption = None, config: ConfigOption = None, json: JsonOption = False,
 ) -> None:
     """Show every setting with its value and where it came from; secrets are masked."""
+    from fabio.adapters.redact import MASK as HIDDEN
     from fabio.cli.output import print_json, say
     from fabio.settings.load import DEFAULT, load
-    from fabio.settings.show import MASK, rows
+    from fabio.settings.show import rows
 
     settings = load(config=config, overrides=set_ or ())
     found = [row for row in rows(settings) if not changed or row.origin != DEFAULT]
@@ -36,7 +37,8 @@ def show(
             "settings": [
                 {
                     "path": row.path, "variable": row.variable, "origin": row.origin,
-                    "value": MASK if row.value == MASK else _plain(settings.values[row.path]),
+                    # a secret, or an address with a login in it
+                    "value": row.value if HIDDEN in row.value else _plain(settings.values[row.path]),
                     "overruled": row.overruled, "words": row.words,
                 }
                 for row in found

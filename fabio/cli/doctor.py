@@ -28,6 +28,7 @@ def doctor(
 
     import msgspec
 
+    from fabio.adapters.redact import KNOWN
     from fabio.cli.failures import FAILED
     from fabio.cli.output import print_json
     from fabio.runtime.doctor import examine
@@ -38,6 +39,7 @@ def doctor(
     checks = []
     asked = (examine_model_live(config), examine_live(config, probe_brackets)) if live or probe_brackets else ()
     for each in chain(examine(config, logs), examine_model(config), *asked):
+        each = msgspec.structs.replace(each, found=KNOWN.hide_keys(each.found), cure=KNOWN.hide_keys(each.cure))
         checks.append(msgspec.to_builtins(each))
         failed += not each.ok
         if not json:

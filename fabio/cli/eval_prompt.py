@@ -117,7 +117,7 @@ def _ask_server(
     from fabio.adapters.llm.asking import Model
     from fabio.adapters.llm.client import warm_up
     from fabio.adapters.llm.recorder import Recorder
-    from fabio.adapters.llm.redact import Redactor
+    from fabio.adapters.redact import Redactor
     from fabio.cli.output import say
     from fabio.research.prompt_compare import Manner, ask_of, compare
     from fabio.runtime.adviser import reserve_for

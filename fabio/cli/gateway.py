@@ -9,6 +9,8 @@ from fabio.cli.options import ConfigOption, SymbolOption
 
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="Of loopback; 0 takes a free "
                                          "one.")]
+HostOption = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="To listen on; only one of this machine, as "
+                                           "nobody is asked who they are.")]
 UrlOption = Annotated[bool, typer.Option("--print-url", help="Print the base URL as the first line of stdout, and "
                                          "nothing else there.")]
 TapeOption = Annotated[
@@ -31,6 +33,7 @@ DEFAULT_PORT = 8790
 
 def gateway(
     port: PortOption = DEFAULT_PORT,
+    host: HostOption = "127.0.0.1",
     print_url: UrlOption = False,
     tape: TapeOption = None,
     speed: SpeedOption = "1",
@@ -57,7 +60,7 @@ def gateway(
         if path is not None and not path.is_file():
             raise BadUsage(f"{name} {path}: there is no such file")
     try:
-        sock = bound_socket(port)
+        sock = bound_socket(port, host)
     except OSError as error:
         raise Failed(f"port {port} cannot be used: {error.strerror}; --port 0 takes a free one") from None
     url = url_of(sock)

@@ -20,6 +20,7 @@ def halt(
     from fabio.cli.asking import ask_agent
     from fabio.cli.failures import NotFound
     from fabio.journal.sync import replace_file
+    from fabio.regime.wording import mask_keys
 
     flag = logs / "HALT"
     if off:
@@ -29,7 +30,7 @@ def halt(
         return
     if not logs.is_dir():
         raise NotFound(f"{logs} is no folder of records: nothing to halt")
-    replace_file(flag, f"{reason}\n".encode())
+    replace_file(flag, f"{mask_keys(reason)}\n".encode())
     try:
         ask_agent(logs, "halt", reason=reason or "fabio halt", timeout_s=timeout)
     except NotFound as error:

@@ -117,15 +117,20 @@ def export(
 
 @app.command("rebuild", epilog="Example:  fabio journal rebuild --logs logs")
 def rebuild(logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Make decisions, trades, shadow and learning.jsonl again from the journal."""
+    """Make decisions, trades, shadow and learning.jsonl again from the journal.
+
+    Damaged, half-written and foreign lines in them are kept in `quarantine/`.
+    """
     from fabio.cli.folders import records_in
     from fabio.cli.output import print_json, say
 
     with records_in(logs):
         from fabio.cli.failures import NotFound
         from fabio.journal.reader import verify as verified
+        from fabio.journal.records import REBUILT
         from fabio.journal.records import rebuild as rebuilt
         from fabio.journal.world import FolderBusy, is_running, running_pid
+        from fabio.learning.lines import bad_lines, put_aside
         from fabio.runtime.wiring import instruments_of
         from fabio.settings.load import load
 
@@ -133,7 +138,11 @@ def rebuild(logs: LogsOption = DEFAULT_LOGS, config: ConfigOption = None, json: 
             raise FolderBusy(logs, running_pid(logs))
         if verified(logs).code == 2:
             raise NotFound(f"there is no journal in {logs} to rebuild from")
+        bad = bad_lines(logs, REBUILT)
+        aside = put_aside(logs, bad)
         counts = rebuilt(logs, instruments_of(load(config=config)))
+    if bad:
+        say(f"{len(bad)} damaged or foreign line{'s are' if len(bad) > 1 else ' is'} no more in these files: {aside}")
     if json:
         print_json(counts)
         return

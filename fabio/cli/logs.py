@@ -1,16 +1,19 @@
 """`fabio logs`: the human log or a file of records, its end, and what is added to it."""
 
+import contextlib
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
 from fabio.cli.options import DEFAULT_LOGS, LogsOption
 
-NAMES = ("agent", "decisions", "trades", "shadow", "learning", "llm_exchanges")
+LOGS = ("agent", "supervisor")
+NAMES = (*LOGS, "decisions", "trades", "shadow", "learning", "llm_exchanges")
 POLL_S = 0.1
 
 NameArgument = Annotated[str, typer.Argument(metavar="[NAME]", help=f"One of {', '.join(NAMES)}.")]
@@ -51,7 +54,7 @@ def log_path(folder: Path, name: str) -> Path:
         meant = nearest(word, NAMES)
         raise BadUsage(f"no log is named {name!r}{f'; did you mean {meant}?' if meant else ''}: "
                        f"known are {', '.join(NAMES)}")
-    return folder / (f"{word}.log" if word == "agent" else f"{word}.jsonl")
+    return folder / (f"{word}.log" if word in LOGS else f"{word}.jsonl")
 
 
 class Tail:
@@ -67,17 +70,27 @@ class Tail:
         return list(deque(self.more(), maxlen=count))
 
     def more(self) -> Iterator[str]:
-        """Give the whole lines that were added."""
+        """Give the whole lines that were added; those that were put aside with a full file come first."""
         try:
             with self._path.open("rb") as file:
-                status = self._path.stat()
+                status = os.fstat(file.fileno())
                 if status.st_ino != self._inode or status.st_size < self._place:
+                    yield from self._aside()
                     self._inode, self._place = status.st_ino, 0
-                file.seek(self._place)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        return
-                    self._place += len(line)
-                    yield line.decode("utf-8", "replace")
+                yield from self._whole(file)
         except FileNotFoundError:
             return
+
+    def _aside(self) -> Iterator[str]:
+        """Give what nobody has read of a full file that was just put aside."""
+        with contextlib.suppress(FileNotFoundError), self._path.with_name(f"{self._path.name}.1").open("rb") as file:
+            if os.fstat(file.fileno()).st_ino == self._inode:
+                yield from self._whole(file)
+
+    def _whole(self, file: BinaryIO) -> Iterator[str]:
+        file.seek(self._place)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            self._place += len(line)
+            yield line.decode("utf-8", "replace")

@@ -5,8 +5,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from fabio.adapters.redact import KNOWN, HidingFormatter
+
+LOG_BYTES, LOGS_KEPT = 10 * 2**20, 5
+"""agent.log becomes agent.log.1 when it has this size; so many of them stay."""
 logger = logging.getLogger("fabio.agent")
 
 
@@ -31,6 +36,7 @@ class Plain:
 
     def say(self, line: str) -> None:
         """Take one line."""
+        line = KNOWN.hide_keys(line)
         logger.info(line)
         if not self.printing:
             return
@@ -46,8 +52,8 @@ class Plain:
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
     """Let the agent's lines go to a file too; it is made with the first line."""
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8", delay=True)
+    handler.setFormatter(HidingFormatter("%(asctime)s %(levelname)-7s %(message)s"))
     logger.setLevel(logging.INFO)
     logger.propagate = False
     logger.addHandler(handler)

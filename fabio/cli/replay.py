@@ -85,27 +85,33 @@ def _compare(settings: "Settings", logs: Path, json: bool) -> None:
     from fabio.cli.failures import FAILED
     from fabio.cli.folders import records_in
     from fabio.cli.output import print_json, say
+    from fabio.runtime.causes import find_cause
     from fabio.runtime.recorded import Again, Recorded, empty_machine
-    from fabio.runtime.reopen import settings_hash
+    from fabio.runtime.reloading import IN_PLACE
 
     with records_in(logs):
         recorded = Recorded(settings, logs)
         say(recorded.describe())
-        for words in recorded.circumstances(__version__, settings_hash(settings)):
+        others = recorded.circumstances(__version__, recorded.began_with(), IN_PLACE)
+        for words in others:
             say(words)
-        again = Again(empty_machine(settings, recorded), recorded)
-        first = again.run()
+        again = Again(empty_machine(recorded), recorded)
+        first, beyond = again.run_through()
+        cause = None if first is None else find_cause(settings, logs, (first, beyond), others, __version__)
     if json:
         print_json({
             "against": str(logs), "identical": first is None, "steps": again.steps, "facts": again.facts,
             "first_difference": None if first is None else msgspec.to_builtins(first, enc_hook=str),
+            "cause": None if cause is None else msgspec.to_builtins(cause),
+            "steps_behind": {"alike": beyond.alike, "differ": beyond.differ},
         })
-    elif first is None:
+    elif first is None or cause is None:
         typer.echo(f"identical: {again.steps:,} steps with {again.facts:,} facts come out as they were recorded")
     else:
         typer.echo(
-            f"step {first.seq} ({first.fact}, tick {first.tape_pos:,}) comes out otherwise, after {again.steps:,} "
-            f"steps as recorded\n  {first.place}\n    recorded  {first.recorded}\n    replayed  {first.replayed}"
+            f"step {first.seq} ({first.fact}, tick {first.tape_pos:,}) comes out otherwise, after {beyond.before:,} "
+            f"steps as recorded\n  {first.place}\n    recorded  {first.recorded}\n    replayed  {first.replayed}\n"
+            f"  cause: {cause.kind}; {cause.why}"
         )
     if first is not None:
         raise typer.Exit(FAILED)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +81,8 @@ def run(
         from fabio.runtime.start import warm_up
         from fabio.settings.load import load
 
-        settings = load(config=config, overrides=set_ or (), without=without or ())
+        reload = partial(load, config=config, overrides=set_ or (), without=without or ())
+        settings = reload()
         wanted = wanted or settings.agent.mode
         _check_live(wanted, feed)
         if not certain:
@@ -91,7 +93,7 @@ def run(
             warm_up(settings)
     changes = (*(set_ or ()), *(f"without {guard}" for guard in without or ()))
     _run(RunPlan(logs=logs, mode=wanted, feed=feed, symbol=symbol, seed=seed, speed=factor, until=until,
-                 model=model, changes=changes), settings)
+                 model=model, changes=changes, reload=reload), settings)
 
 
 def _run(plan: "RunPlan", settings: "Settings") -> None:

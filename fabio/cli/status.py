@@ -15,18 +15,25 @@ def status(logs: LogsOption = DEFAULT_LOGS, json: JsonOption = False) -> None:
     """Show what the agent in a folder does; a stopped one is shown as stopped, with exit code 4."""
     from fabio.cli.failures import NOT_FOUND, NotFound
     from fabio.cli.output import print_json
+    from fabio.cli.supervised import supervisor_lines
     from fabio.journal.world import is_running, read_status
+    from fabio.runtime.supervise.told import shown
 
-    found, running = read_status(logs), is_running(logs)
+    found, running, supervised = read_status(logs), is_running(logs), shown(logs)
     if found is None:
+        if json and supervised is not None:
+            print_json({"running": running, "state": "starting" if running else "stopped", "supervisor": supervised})
+            raise typer.Exit(NOT_FOUND)
+        for line in supervisor_lines(supervised):
+            typer.echo(line)
         if running:
             raise NotFound(f"an agent starts in {logs} and has not said anything yet")
         raise NotFound(f"no agent runs in {logs}, and none ever did: `fabio run --logs {logs}` starts one")
-    answer = {**found, **liveness(found, running, time.time_ns())}
+    answer = {**found, **liveness(found, running, time.time_ns()), "supervisor": supervised}
     if json:
         print_json(answer)
     else:
-        for line in lines(answer):
+        for line in (*lines(answer), *supervisor_lines(supervised)):
             typer.echo(line)
     if not running:
         raise typer.Exit(NOT_FOUND)
@@ -81,6 +88,9 @@ def lines(answer: dict[str, Any]) -> list[str]:
     ]
     if account["halted"]:
         found.append(f"HALTED    {account['halted']}")
+    if answer.get("settings_refused"):
+        found.append(f"settings  the files as they stand are refused, the old ones are in force: "
+                     f"{answer['settings_refused']}")
     found += venue_lines(answer.get("venue"))
     for name, each in answer["strategies"].items():
         record = each["record"]

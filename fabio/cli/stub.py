@@ -7,6 +7,8 @@ import typer
 
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="Of loopback; 0 takes a free "
                                          "one.")]
+HostOption = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="To listen on; only one of this machine, as "
+                                           "nobody is asked who they are.")]
 UrlOption = Annotated[bool, typer.Option("--print-url", help="Print the base URL as the first line of stdout, and "
                                          "nothing else there.")]
 FailureOption = Annotated[
@@ -22,6 +24,7 @@ DEFAULT_PORT = 8791
 
 def stub(
     port: PortOption = DEFAULT_PORT,
+    host: HostOption = "127.0.0.1",
     failure: FailureOption = "",
     script: ScriptOption = None,
     latency: LatencyOption = 0.0,
@@ -46,7 +49,7 @@ def stub(
     if latency:
         wanted = Script(refuses=wanted.refuses, latency_s=latency, lines=wanted.lines)
     try:
-        sock = bound_socket(port)
+        sock = bound_socket(port, host)
     except OSError as error:
         raise Failed(f"port {port} cannot be used: {error.strerror}; --port 0 takes a free one") from None
     url = f"{url_of(sock)}/v1"

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from fabio.engine.halting import close_market, end_arming
+from fabio.engine.halting import close_market
+from fabio.engine.leaving import exit_verdict
 from fabio.engine.turn import Turn
 from fabio.engine.venue.arming import entry_refusal, venue_verdict
 from fabio.model.assessment import Authority, TradeDecision
@@ -18,7 +19,6 @@ from fabio.model.order import Order, Position
 from fabio.model.signal import Decision, Exit, Signal, Tighten, Verdict
 from fabio.model.strategy import StrategyState
 from fabio.model.view import View, Wake
-from fabio.portfolio.pretrade import Leaving, outside_box, too_many
 from fabio.portfolio.sizing import size_steps
 from fabio.regime.zones import strongest_band
 
@@ -105,13 +105,14 @@ def decide(turn: Turn, wish: Signal, view: View, wanted: Wanted = OWN_WISH) -> D
     refused = [verdict.guard for verdict in verdicts if not verdict.passed]
     if sizing.steps == 0:
         refused.append("sizing")
+    decision_id = f"{day_tag(state.account.trade_date)}-{state.decisions + 1}"
     if not refused:
-        outside = _outside_box(turn, signal, index, sizing.steps)
+        outside = exit_verdict(turn, signal, index, sizing.steps, f"O{decision_id}")
         if outside is not None:
             verdicts = (*verdicts, outside)
             refused.append(outside.guard)
     decision = Decision(
-        id=f"{day_tag(state.account.trade_date)}-{state.decisions + 1}",
+        id=decision_id,
         ts_ns=state.now_ns,
         tape_pos=state.tape_pos,
         market=index,
@@ -135,18 +136,6 @@ def decide(turn: Turn, wish: Signal, view: View, wanted: Wanted = OWN_WISH) -> D
     if not refused:
         process_trade_decision(turn, decision)
     return decision
-
-
-def _outside_box(turn: Turn, signal: Signal, index: int, steps: int) -> Verdict | None:
-    """Hold an entry that would leave against the box; too many of them end live trading until a person arms it."""
-    state, market, policy = turn.state, turn.markets[index], turn.policy.orders
-    verdict = outside_box(Leaving(
-        signal=signal, size_steps=steps, most_steps=int(turn.policy.sizing.size_limit / market.instrument.size_step),
-        last_ticks=market.last_ticks(), now_ns=state.now_ns, entry_times=state.entry_times,
-    ), policy)
-    if verdict is not None and too_many(state.entry_times, state.now_ns, policy) is not None:
-        end_arming(turn, verdict.reason)
-    return verdict
 
 
 def careful(view: View, most_risk: float | None) -> StrategyState:
@@ -178,8 +167,16 @@ def governed(signal: Signal, state: StrategyState) -> Signal:
 
 
 def process_trade_decision(turn: Turn, decision: Decision) -> Order:
-    """Turn an approved decision into an order with its bracket, booked before it leaves."""
+    """Turn an approved decision into an order with its bracket, booked before it leaves.
+
+    Raises
+    ------
+    ValueError
+        If it was not approved, or left before: whoever calls has not asked.
+    """
     signal = decision.signal
+    if not decision.approved or f"O{decision.id}" in turn.state.entry_ids:
+        raise ValueError(f"decision {decision.id} {'left before' if decision.approved else 'was not approved'}")
     order = Order(
         id=f"O{decision.id}",
         decision_id=decision.id,

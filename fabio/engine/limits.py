@@ -1,6 +1,6 @@
 """Limits that act on their own: the loss floor, the daily loss, the flat-by time, the operator."""
 
-from fabio.engine.effects import change_strategies, undo
+from fabio.engine.effects import change_as_cycle, change_strategies, undo
 from fabio.engine.halting import close_market, end_arming, flatten, halt
 from fabio.engine.mind import OPERATOR
 from fabio.engine.turn import Turn
@@ -15,7 +15,8 @@ from fabio.model.fact import (
     TradeDateBegan,
 )
 from fabio.model.strategy import StrategyUpdate
-from fabio.portfolio.account import begin_trade_date, reaches_daily_loss, touches_floor
+from fabio.portfolio.account import begin_trade_date, touches_floor
+from fabio.portfolio.order_policy import day_loss_limit, least_room
 
 NS = 1_000_000_000
 NEVER = (1 << 63) - 1
@@ -24,17 +25,28 @@ PROTECTION_LIMIT_NS = 5 * NS
 
 
 def check_limits(turn: Turn) -> None:
-    """Flatten and halt where equity touches the loss floor or the hard daily loss; watch the venue's stops."""
+    """Watch what is held: the venue's stops, and what the account may lose."""
     if not turn.holding:
         return
     if turn.state.venue.has_orders:
         watch_stops(turn)
-    account = turn.account()
+    check_money(turn)
+
+
+def check_money(turn: Turn) -> None:
+    """Flatten and halt where equity comes too near the loss floor, or the trade date lost what it may."""
+    account, policy = turn.account(), turn.policy
+    if account.halted and not turn.holding:
+        return
     if touches_floor(account):
         halt(turn, f"equity {account.equity} touched the loss floor {account.loss_floor}")
         return
-    if reaches_daily_loss(account, turn.policy.account) and not account.halted:
-        limit = turn.policy.account.daily_loss
+    keep = least_room(policy.account, policy.orders)
+    if account.room <= keep:
+        halt(turn, f"equity {account.equity} is {account.room} USD above the loss floor, all is closed at {keep}")
+        return
+    limit = day_loss_limit(policy.account, policy.orders)
+    if account.day_pnl <= -limit and not account.halted:
         halt(turn, f"day's P&L {account.day_pnl} reached the daily loss limit {limit}", account.trade_date)
 
 
@@ -107,6 +119,11 @@ def on_operator(turn: Turn, event: events.OperatorAsked) -> None:
         update = StrategyUpdate(name=event.name, reason=reason, enabled=event.verb == "enable")
         change_strategies(turn, (update,), OPERATOR)
     duties.tend(turn)
+
+
+def on_lesson(turn: Turn, event: events.LessonArrived) -> None:
+    """Take what the learning cycle confirmed, or say why not."""
+    change_as_cycle(turn, event.update, event.against)
 
 
 def on_disarm_asked(turn: Turn, event: events.DisarmAsked) -> None:

@@ -58,10 +58,14 @@ class Loop:
             row[WANTED] = wanted
             row[WATCH_UP], row[WATCH_DOWN] = FAR, -FAR
             row[BAND_LOW], row[BAND_HIGH] = -FAR, FAR
-            row[INTERVAL_AT : INTERVAL_AT + 3] = intervals_ns(cadence)
             row[LAST_ASK_NS] = row[ASK_DUE_NS] = LONG_AGO_NS
             row[ASKING] = 1
+        self.pace(cadence)
         self.stack_shadows()
+
+    def pace(self, cadence: CadenceSettings) -> None:
+        """Ask in these intervals from the next question on."""
+        self.control[:, INTERVAL_AT : INTERVAL_AT + 3] = intervals_ns(cadence)
 
     def stack_shadows(self) -> None:
         """Put the shadow books side by side, as wide as the widest, and hand out views."""

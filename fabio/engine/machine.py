@@ -170,6 +170,7 @@ class Engine:
         turn = self._turn
         if turn.outcomes_new:
             turn.outcomes_new = False
+            limits.check_money(turn)
             learning.judge_notes(turn)
         if turn.holding or turn.version != turn.watched_version:
             rewatch(turn)
@@ -191,6 +192,19 @@ class Engine:
             commands=tuple(turn.commands),
             questions=tuple(turn.questions),
         )
+
+    def reconfigure(self, config: EngineConfig) -> None:
+        """Go on with another policy, cadence, zones and rules; `SettingsChanged` follows.
+
+        Markets and the exchange's assumptions stay as they were, and so does everything known.
+        """
+        self.config = msgspec.structs.replace(
+            config, markets=self.config.markets, assumptions=self.config.assumptions,
+        )
+        self._turn.adopt(config.policy)
+        self._loop.pace(config.cadence)
+        for market in self.markets:
+            market.read_by(config.regime, config.zones)
 
     # -- what other programs may ask of it ----------------------------------------------
 
@@ -284,6 +298,8 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     events.FeedLost: limits.on_feed_lost,
     events.FeedRestored: limits.on_feed_restored,
     events.OperatorAsked: limits.on_operator,
+    events.LessonArrived: limits.on_lesson,
+    events.SettingsChanged: effects.on_settings,
     events.HistoryLoaded: limits.on_history,
     events.OrderUnknown: reconciling.on_order_unknown,
     events.OrderLookedUp: reconciling.on_looked_up,

@@ -146,6 +146,10 @@ class Market:
         """By when to be flat; None where nothing demands it or no trade was seen."""
         return self.session.flat_by_ns if self.has_session else None
 
+    def is_open(self, ts_ns: int) -> bool:
+        """Tell whether the exchange trades at a time."""
+        return self._table.is_open(ts_ns)
+
     def rejected(self) -> Mapping[str, int]:
         """Bad input counted by the kernel so far.  # kind -> ticks"""
         return self._features.rejected()
@@ -267,6 +271,11 @@ class Market:
             self._loop.zones[self._place, : len(rows)] = rows
         self._control[ZONES] = len(rows)
         reband(self._loop.control[self._place], self._loop.zones[self._place], self.last_ticks())
+
+    def read_by(self, regime: RegimeSettings, zones: ZoneSettings) -> None:
+        """Read the rules and the profile's zones by these settings, from the next bar on."""
+        self._regime, self._zones = regime, zones
+        self.lines = lines_of(regime.thresholds)
 
     def wake_on(self, happenings: int, wanted: bool) -> None:
         """Wake, or no more, on happenings that no strategy waits for."""

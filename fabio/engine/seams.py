@@ -9,7 +9,7 @@ from fabio.model.session import SessionTable
 from fabio.model.signal import Signal, Verdict, Wish
 from fabio.model.strategy import StrategyState
 from fabio.model.view import View, Wake
-from fabio.portfolio.pretrade import OrderPolicy
+from fabio.portfolio.order_policy import OrderPolicy
 
 __all__ = [
     "Condition", "Explains", "GuardPart", "MarketConfig", "NamedGuard", "NamedStrategy", "OrderPolicy", "StrategyPart",

@@ -14,6 +14,7 @@ from fabio.engine.mind import Asking, Change
 from fabio.engine.venue import folds
 from fabio.engine.venue.records import AtVenue, Care, VenueRecord
 from fabio.model import fact as facts
+from fabio.model import venue_fact as venue_facts
 from fabio.model.account import Account
 from fabio.model.assessment import ModelTerms
 from fabio.model.fact import Fact
@@ -28,6 +29,14 @@ from fabio.portfolio.performance import book_trade
 from fabio.portfolio.positions import with_bracket
 from fabio.regime import budget, notes
 from fabio.regime import evidence as tests
+
+COMMANDS_KEPT_NS, COMMANDS_KEPT = 60_000_000_000, 140
+"""No setting of the exit counts further back, or more."""
+_OF_COMMANDS = frozenset({
+    facts.OrderBooked, facts.ExitAsked, facts.StopTightened, venue_facts.StopAsked, venue_facts.CancelAsked,
+    venue_facts.OrphanAsked,
+})
+"""Facts beside a command that changes something at the venue; a close asked for again is none: entries wait then."""
 
 
 class OrderRecord(msgspec.Struct):
@@ -106,6 +115,8 @@ class State(msgspec.Struct, kw_only=True):
     shadows: dict[str, str] = {}  # shadow id -> decision id, while it is open
     seen_fills: list[str] = []  # fill ids of living orders on paper
     entry_times: list[int] = []  # when this trade date's entries left, oldest first
+    entry_ids: list[str] = []  # their orders' ids
+    command_times: list[int] = []  # when commands of the last minute left, oldest first
     venue: VenueRecord = msgspec.field(default_factory=VenueRecord)
 
 
@@ -113,10 +124,18 @@ def apply(state: State, fact: Fact) -> None:
     """Fold one fact into the state."""
     kind = type(fact)
     _FOLDS[kind](state, fact)
+    if kind in _OF_COMMANDS:
+        _remember_command(state)
     if state.venue.has_orders:
         also = folds.ALSO.get(kind)
         if also is not None:
             also(state, fact)
+
+
+def _remember_command(state: State) -> None:
+    """Count a command to whoever has the orders; only a minute of them matters."""
+    times = [ts_ns for ts_ns in state.command_times if ts_ns > state.now_ns - COMMANDS_KEPT_NS]
+    state.command_times = [*times[1 - COMMANDS_KEPT :], state.now_ns]
 
 
 def _session_rolled(state: State, fact: facts.SessionRolled) -> None:
@@ -137,7 +156,7 @@ def _trade_date_began(state: State, fact: facts.TradeDateBegan) -> None:
     )
     state.losses_in_a_row = 0
     state.last_loss_ns = None
-    state.entry_times = []
+    state.entry_times, state.entry_ids = [], []
     state.ledger = budget.begin_date(state.ledger, fact.trade_date)
     state.notes = [notes.age(note) for note in state.notes]
     forget_done(state, also_at_venue=True)
@@ -162,6 +181,7 @@ def _remember(state: State, decision: Decision) -> None:
 def _order_booked(state: State, fact: facts.OrderBooked) -> None:
     state.orders[fact.order.id] = OrderRecord(fact.order, "in_flight")
     state.entry_times.append(fact.order.ts_ns)
+    state.entry_ids.append(fact.order.id)
 
 
 def _order_moved(state: State, fact: facts.OrderMoved) -> None:

@@ -29,6 +29,7 @@ from fabio.portfolio.positions import open_pnl
 from fabio.portfolio.sizing import Held, SizeLimits
 from fabio.regime import evidence, notes
 from fabio.regime.authority import ModelSettings
+from fabio.regime.bounds import DEFAULT_BOUNDS, AnswerBounds
 from fabio.regime.budget import BudgetSettings
 from fabio.regime.evidence import LearningSettings, Lesson
 from fabio.regime.material import MaterialSettings
@@ -54,6 +55,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         Seconds after its answer at which a regime is stale.
     model, budget, material
         How a model outside is asked and heard, where there is one.
+    bounds
+        Of what the learning cycle may change; a model's answers are held to them before they come here.
     """
 
     strategies: tuple[NamedStrategy, ...]
@@ -67,6 +70,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     material: MaterialSettings = MaterialSettings()
     learning: LearningSettings = LearningSettings()
     notes: NoteSettings = NoteSettings()
+    bounds: AnswerBounds = DEFAULT_BOUNDS
 
 
 class Turn:
@@ -79,13 +83,10 @@ class Turn:
     def __init__(self, state: State, markets: list[Market], policy: Policy) -> None:
         self.state = state
         self.markets = markets
-        self.policy = policy
         self.facts: list[Fact] = []
         self.commands: list[Command] = []
         self.questions: list[Question] = []
         self.rules = RuleModel()
-        self.triggers = [(int(named.part.triggers), named) for named in policy.strategies]
-        self.configured = {named.name: named.state for named in policy.strategies}
         self.outcomes_new = False  # since the notes were judged
         # what follows from the state is worked out anew only where `version` has risen
         self.version = 1
@@ -93,6 +94,15 @@ class Turn:
         self.watched_version = 0
         self.timer: tuple[int, int] = (0, 0)  # version, next timer
         self._recent: dict[int, tuple[int, Recent]] = {}  # market -> version, what it was then
+
+        self.adopt(policy)
+
+    def adopt(self, policy: Policy) -> None:
+        """Go by a policy from here on."""
+        self.policy = policy
+        self.triggers = [(int(named.part.triggers), named) for named in policy.strategies]
+        self.configured = {named.name: named.state for named in policy.strategies}
+        self.version += 1
 
     def begin(self) -> None:
         """Empty the out-trays."""

@@ -5,7 +5,8 @@ whole when it is seen. Ids begin with the time, so their order is the order of a
 answer is `inbox/done/ID.json`; an id that has one never acts again. `HALT` (an empty file in
 the folder) is the halt that needs no program at all.
 
-`arm`, `enable`, `resume`, `undo` and webhooks expire 30 s after they were asked; `halt` and `flatten` never do.
+`arm`, `enable`, `resume`, `undo` and webhooks expire 30 s after they were asked; `halt` and `flatten` never do. A
+`lesson` of the learning cycle waits a day for the next start.
 """
 
 import os
@@ -18,11 +19,14 @@ from typing import Any, Literal
 import msgspec
 
 from fabio.journal.sync import replace_file
+from fabio.regime.wording import mask_keys
 
 EXPIRES_AFTER_NS = 30_000_000_000
 EXPIRING_VERBS = frozenset({"arm", "enable", "resume", "undo", "webhook"})
 """Verbs that could increase: a forgotten one must not act on a later boot. An undo may switch a strategy on."""
 MAX_BYTES = 64 * 1024
+HOLDS_NS = dict.fromkeys(EXPIRING_VERBS, EXPIRES_AFTER_NS) | {"lesson": 24 * 3_600_000_000_000}
+"""How long a request holds after it was asked, by verb; the others hold for ever."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 _POLL_S = 0.01
 
@@ -60,14 +64,15 @@ def post(folder: Path, verb: str, *, name: str = "", reason: str = "",
     """Put a request into the inbox of `folder` and return at once."""
     ts_ns = time.time_ns()
     request = Request(id=f"{ts_ns}-{secrets.token_hex(4)}", ts_ns=ts_ns, verb=verb, name=name,
-                      reason=reason, data=data or {})
+                      reason=mask_keys(reason), data=data or {})
     inbox = folder / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
     replace_file(inbox / f"{request.id}.json", msgspec.json.encode(request))
     return request
 
 
-def ask(folder: Path, verb: str, *, name: str = "", reason: str = "", timeout_s: float = 5.0) -> Answer:
+def ask(folder: Path, verb: str, *, name: str = "", reason: str = "", data: dict[str, Any] | None = None,
+        timeout_s: float = 5.0) -> Answer:
     """Ask the agent in `folder` and wait for its answer.
 
     Raises
@@ -75,7 +80,7 @@ def ask(folder: Path, verb: str, *, name: str = "", reason: str = "", timeout_s:
     NoAnswer
         After `timeout_s` seconds.
     """
-    request = post(folder, verb, name=name, reason=reason)
+    request = post(folder, verb, name=name, reason=reason, data=data)
     done = folder / "inbox" / "done" / f"{request.id}.json"
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -167,6 +172,8 @@ class Inbox:
             return answer("invalid", str(error))
         if request.id != id_:
             return answer("invalid", f"the file is {id_}.json, its id {request.id}")
-        if request.verb in EXPIRING_VERBS and abs(now_ns - request.ts_ns) > EXPIRES_AFTER_NS:
-            return answer("expired", f"{request.verb} holds for 30 s after it was asked")
-        return request
+        holds_ns = HOLDS_NS.get(request.verb)
+        if holds_ns is not None and abs(now_ns - request.ts_ns) > holds_ns:
+            return answer("expired", f"{request.verb} holds for {holds_ns // 1_000_000_000:,} s after it was asked")
+        # whoever wrote the file: what is journaled stays
+        return msgspec.structs.replace(request, reason=mask_keys(request.reason))

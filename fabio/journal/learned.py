@@ -11,7 +11,7 @@ import msgspec
 
 from fabio.journal.times import iso
 from fabio.journal.units import Units, real
-from fabio.model.event import OperatorAsked
+from fabio.model.event import LessonArrived, OperatorAsked
 from fabio.model.fact import (
     Fact,
     ModelAnswered,
@@ -97,7 +97,7 @@ def _learned(kind: str, step: Step, said: Record) -> Record:
     )
     return {
         "v": 1, "ts_ns": step.ts_ns, "ts": iso(step.ts_ns), "seq": step.seq, "kind": kind, "ask_id": ask_id,
-        "asked_by": event.id if isinstance(event, OperatorAsked) else None, **NOTHING, **said,
+        "asked_by": event.id if isinstance(event, OperatorAsked | LessonArrived) else None, **NOTHING, **said,
     }
 
 

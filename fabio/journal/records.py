@@ -5,7 +5,6 @@ crash lost or tore is mended by handing the journal's steps to `write` again on 
 file knows the last step it holds and takes only what is missing.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,13 @@ from typing import Any
 import msgspec
 import orjson
 
+from fabio.journal.appending import AppendFile
 from fabio.journal.exchanges import Exchange, exchange_record
 from fabio.journal.learned import learned_record
+from fabio.journal.pen import Pen
 from fabio.journal.reader import read_steps
 from fabio.journal.shapes import decision_record, shadow_record, trade_record
-from fabio.journal.sync import sync_file, sync_folder, write_whole
+from fabio.journal.sync import SYSTEM, Disk
 from fabio.journal.tape import TapeReader
 from fabio.journal.units import Units
 from fabio.model.fact import (
@@ -120,11 +121,13 @@ class RecordFold:
 class _RecordFile:
     """One file, opened behind its last whole record of a step that the journal has."""
 
-    def __init__(self, path: Path, last_seq: int | None) -> None:
+    def __init__(self, path: Path, last_seq: int | None, disk: Disk, pen: Pen) -> None:
         self._path = path
+        self._disk = disk
+        self._pen = pen
+        self._file = AppendFile(path, disk)
         self._buffer: list[bytes] = []
         self._buffered_bytes = 0
-        self._descriptor: int | None = None
         self.held_seq = 0
         self.held_records = 0
         if path.exists():
@@ -151,7 +154,7 @@ class _RecordFile:
             end = start
         whole = keep if self.held_records else end
         if whole < len(data):
-            os.truncate(self._path, whole)
+            self._disk.truncate(self._path, whole)
 
     @staticmethod
     def _seq(line: bytes, last_seq: int | None) -> int | None:
@@ -175,21 +178,18 @@ class _RecordFile:
     def flush(self) -> None:
         if not self._buffer:
             return
-        if self._descriptor is None:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            self._descriptor = os.open(self._path, flags, 0o644)
         data = b"".join(self._buffer)
         self._buffer.clear()
         self._buffered_bytes = 0
-        write_whole(self._descriptor, data)
+        self._pen.put(lambda: self._file.write(data), len(data))
 
-    def close(self, durable: bool) -> None:
-        self.flush()
-        if self._descriptor is not None:
-            if durable:
-                sync_file(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = None
+    def close(self) -> None:
+        if not self._pen.failed:
+            self.flush()
+            self._pen.put(self._file.sync)
+            self._pen.wait()
+        if self._pen.is_idle:
+            self._file.close()
 
 
 class Records:
@@ -203,6 +203,8 @@ class Records:
         By symbol.
     last_seq
         The journal's last step. Records of later steps are cut off: the journal is the truth.
+    disk, pen
+        The file layer, and who writes; one pen for all files of a folder.
 
     Notes
     -----
@@ -210,11 +212,13 @@ class Records:
     already is skipped, what it lacks is added, and open trades find their decisions again.
     """
 
-    def __init__(self, folder: Path, instruments: Mapping[str, Instrument], last_seq: int = 0) -> None:
+    def __init__(self, folder: Path, instruments: Mapping[str, Instrument], last_seq: int, disk: Disk = SYSTEM,
+                 pen: Pen | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        pen = pen or Pen()
         self._fold = RecordFold(instruments)
-        self._files = {name: _RecordFile(folder / f"{name}.jsonl", last_seq) for name in REBUILT}
-        self._exchanges = _RecordFile(folder / f"{EXCHANGES}.jsonl", None)
+        self._files = {name: _RecordFile(folder / f"{name}.jsonl", last_seq, disk, pen) for name in REBUILT}
+        self._exchanges = _RecordFile(folder / f"{EXCHANGES}.jsonl", None, disk, pen)
         self._held_seq = max(file.held_seq for file in self._files.values())
 
     def write(self, step: Step) -> None:
@@ -238,12 +242,12 @@ class Records:
         self._exchanges.add(exchange_record(exchange))
 
     def flush(self) -> None:
-        """Hand everything to the system. Flush the journal first: records follow it.
+        """Hand everything over. Flush the journal first: records follow it.
 
         Raises
         ------
-        OSError
-            If the drive refused.
+        JournalFailed
+            If the drive refused, now or earlier.
         """
         self._exchanges.flush()
         for file in self._files.values():
@@ -251,9 +255,9 @@ class Records:
 
     def close(self) -> None:
         """Flush, sync and let go of the files."""
-        self._exchanges.close(durable=True)
+        self._exchanges.close()
         for file in self._files.values():
-            file.close(durable=True)
+            file.close()
 
 
 def _dump(record: dict[str, Any]) -> bytes:
@@ -285,7 +289,8 @@ def rebuild(folder: Path, instruments: Mapping[str, Instrument]) -> dict[str, in
     asides = {name: folder / f"{name}.jsonl.tmp" for name in REBUILT}
     for aside in asides.values():
         aside.unlink(missing_ok=True)
-    files = {name: _RecordFile(aside, None) for name, aside in asides.items()}
+    pen = Pen()
+    files = {name: _RecordFile(aside, None, SYSTEM, pen) for name, aside in asides.items()}
     try:
         for step in read_steps(folder):
             for name, record in fold.records(step):
@@ -293,8 +298,8 @@ def rebuild(folder: Path, instruments: Mapping[str, Instrument]) -> dict[str, in
                 files[name].add(_dump(record))
     finally:
         for file in files.values():
-            file.close(durable=True)
+            file.close()
     for name, aside in asides.items():
-        os.replace(aside, folder / f"{name}.jsonl")
-    sync_folder(folder)
+        SYSTEM.replace(aside, folder / f"{name}.jsonl")
+    SYSTEM.sync_folder(folder)
     return counts

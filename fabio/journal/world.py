@@ -5,6 +5,7 @@ from a demo, nor a demo from yesterday's NQ.
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import orjson
 
 from fabio.journal.sync import replace_file
 from fabio.journal.times import iso
+
+LOOKS, LOOK_S = 5, 0.01
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +137,7 @@ def claim(folder: Path, world: World, ts_ns: int) -> Claim:
         If it holds another world's state.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = _lock(folder / "agent.lock")
+    descriptor = _lock_soon(folder / "agent.lock")
     if descriptor is None:
         raise FolderBusy(folder, running_pid(folder))
     try:
@@ -185,6 +188,14 @@ def read_status(folder: Path) -> dict[str, Any] | None:
     return status
 
 
+def _lock_soon(path: Path) -> int | None:
+    """Lock a file, or try again for a moment: somebody who only looks (`is_running`) has it that long."""
+    for _ in range(LOOKS):
+        descriptor = _lock(path)
+        if descriptor is not None:
+            return descriptor
+        time.sleep(LOOK_S)
+    return None
 
 
 def _lock(path: Path) -> int | None:

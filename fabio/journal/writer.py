@@ -2,19 +2,23 @@
 
 A killed writer can leave a torn last line (a single `write` can be cut; 1 in 200 kills,
 measured). Opening sets such a tail aside and goes on. A bad line with good ones behind it is
-not a torn tail: something else wrote there, and the journal refuses to open.
+a torn tail only where the power was lost: it holds NUL bytes, which no line has, and lies in
+what was not on the drive yet (`appending.py`). Else something else wrote there, and the
+journal refuses to open.
 
 Theory of the buffer: `append` collects, `flush` hands everything to the system in one write
-(a killed process loses nothing after it), `sync` waits for the drive (a lost power line loses
-nothing after it). `append(durable=True)` does all three.
+(a killed process loses nothing after it), `commit` asks the drive for it without waiting (a
+lost power line loses nothing once `durable_seq` has come so far), `sync` waits for that.
+Lines, checksums and file names are made here, in the caller's thread; who writes them, and on
+which thread, is the pen's (`pen.py`).
 """
 
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
+from fabio.journal.appending import AppendFile, let_write, open_folder, set_mark, synced_bytes
 from fabio.journal.files import (
     JournalDamaged,
     day_and_number,
@@ -25,10 +29,14 @@ from fabio.journal.files import (
     whole_line,
 )
 from fabio.journal.lines import FIRST_PREV, LineBad, remark_line, step_line
-from fabio.journal.sync import sync_file, sync_folder, write_whole
+from fabio.journal.pen import JournalFailed, Pen
+from fabio.journal.snapshots import Place
+from fabio.journal.sync import SYSTEM, Disk, write_whole
 from fabio.journal.times import utc_day
 from fabio.model.fact import TradeDateBegan
 from fabio.model.step import Step
+
+__all__ = ["Journal", "JournalFailed", "Repair"]
 
 SUFFIX = ".jsonl"
 GROUP_BYTES = 256 * 1024
@@ -44,10 +52,6 @@ class _Numbered(msgspec.Struct):
 _DECODE_NUMBERED = msgspec.json.Decoder(_Numbered).decode
 
 
-class JournalFailed(Exception):
-    """The drive refused a write or a sync. Nothing more is written: reduce, stop, and restart."""
-
-
 class Companion(Protocol):
     """What has to be on disk before the journal's line is: the tape."""
 
@@ -56,6 +60,9 @@ class Companion(Protocol):
 
     def roll(self, day: str) -> None:
         """Go on in the file of this trading day."""
+
+    def ask_drive(self) -> None:
+        """Have everything that was handed over put on the drive."""
 
 
 class Repair(msgspec.Struct, frozen=True):
@@ -79,6 +86,8 @@ class Journal:
     tape
         Is flushed before each flush, so that no line names ticks that are not on disk, and
         changes its file with the journal.
+    disk, pen
+        The file layer, and who writes; one pen for all files of a folder.
     max_file_bytes
         See `MAX_FILE_BYTES`.
 
@@ -86,6 +95,8 @@ class Journal:
     ----------
     last_seq
         Sequence number of the last step; 0 in an empty journal.
+    durable_seq
+        That of the last step that is on the drive; 0 until the first commit of this run.
     repair
         What opening cut off, None where nothing was.
 
@@ -95,22 +106,24 @@ class Journal:
         If good lines follow a bad one in the latest file, or the chain does not hold there.
     """
 
-    def __init__(self, folder: Path, tape: Companion | None = None, *,
+    def __init__(self, folder: Path, tape: Companion | None = None, *, disk: Disk = SYSTEM, pen: Pen | None = None,
                  max_file_bytes: int = MAX_FILE_BYTES) -> None:
         self._folder = folder / "journal"
         self._tape = tape
+        self._disk = disk
+        self._pen = pen or Pen()
         self._max_file_bytes = max_file_bytes
         self._buffer: list[bytes] = []
         self._buffered_bytes = 0
-        self._descriptor: int | None = None
-        self._file_bytes = 0
-        self._failed = ""
+        self._file: AppendFile | None = None
         self.last_seq = 0
         self.repair: Repair | None = None
-        self._folder.mkdir(parents=True, exist_ok=True)
+        open_folder(self._folder, disk)
         files = day_files(self._folder, SUFFIX)
         self._path = files[-1] if files else None
         self._prev = self._resume(files)
+        self._file_bytes = 0 if self._path is None else self._path.stat().st_size
+        self.durable_seq = 0
 
     def append(self, step: Step, durable: bool = False, body: bytes | None = None) -> None:
         """Add a step; with `durable` it is on the drive when this returns.
@@ -144,8 +157,8 @@ class Journal:
         self._take(line, ts_ns)
 
     def _take(self, line: bytes, ts_ns: int) -> None:
-        if self._failed:
-            raise JournalFailed(self._failed)
+        if self._pen.failed:
+            raise JournalFailed(self._pen.failed)
         if self._path is None:
             self.roll(utc_day(ts_ns))
         self._buffer.append(line)
@@ -154,33 +167,60 @@ class Journal:
             self.flush()
 
     def flush(self) -> None:
-        """Hand everything to the system; a killed process loses nothing after this.
+        """Hand everything over; once the pen has done it, a killed process loses nothing.
 
         Raises
         ------
         JournalFailed
             If the drive refused, now or earlier.
         """
-        if self._failed:
-            raise JournalFailed(self._failed)
+        if self._pen.failed:
+            raise JournalFailed(self._pen.failed)
         if self._tape is not None:
             self._tape.flush()
-        if not self._buffer:
+        if not self._buffer or self._path is None:
             return
         data = b"".join(self._buffer)
         self._buffer.clear()
         self._buffered_bytes = 0
-        try:
-            write_whole(self._open_descriptor(), data)
-        except OSError as error:
-            raise self._fail("write", error) from error
+        file = self._file or self._begin(self._path)
         self._file_bytes += len(data)
-        if self._file_bytes >= self._max_file_bytes and self._path is not None:
+        self._pen.put(lambda: file.write(data), len(data))
+        if self._file_bytes >= self._max_file_bytes:
             day, number = day_and_number(self._path)
             self._change_file(day_path(self._folder, day, number + 1, SUFFIX))
 
+    def commit(self, *, with_tape: bool = False) -> None:
+        """Flush, and have it put on the drive; `durable_seq` says when that is done.
+
+        Parameters
+        ----------
+        with_tape
+            The ticks too, first: then no line reaches the drive before its ticks. What is sent
+            to the venue waits for its line only.
+
+        Raises
+        ------
+        JournalFailed
+            If the drive refused, now or earlier.
+        """
+        if self._tape is not None and with_tape:
+            self._tape.flush()
+            self._tape.ask_drive()
+        self.flush()
+        if self._file is None and self._path is not None:
+            self._begin(self._path)
+        file, seq = self._file, self.last_seq
+
+        def to_drive() -> None:
+            if file is not None:
+                file.sync()
+            self.durable_seq = max(self.durable_seq, seq)
+
+        self._pen.put(to_drive)
+
     def sync(self) -> None:
-        """Flush, and wait for the drive; a lost power line loses nothing after this.
+        """Commit, and wait for the drive; a lost power line loses nothing after this.
 
         Raises
         ------
@@ -188,15 +228,15 @@ class Journal:
             If the drive refused. The same descriptor is never synced again: the system may
             have dropped the pages it could not write.
         """
-        self.flush()
-        self._wait_for_drive()
+        self.commit()
+        self._pen.wait()
 
-    def _wait_for_drive(self) -> None:
-        if self._descriptor is not None:
-            try:
-                sync_file(self._descriptor)
-            except OSError as error:
-                raise self._fail("sync", error) from error
+    @property
+    def place(self) -> Place:
+        """The end of what was handed over; call `flush` first."""
+        if self._path is None or self._buffer:
+            raise AssertionError("the journal holds lines that were not handed over")
+        return Place(file=self._path.name, bytes=self._file_bytes, crc=self._prev)
 
     def roll(self, day: str) -> None:
         """Go on in the file of this trading day (`YYYY-MM-DD`).
@@ -214,37 +254,22 @@ class Journal:
 
     def close(self) -> None:
         """Sync and let go of the file."""
-        if not self._failed:
+        if not self._pen.failed:
             self.sync()
-        self._let_go()
+        if self._file is not None and self._pen.is_idle:  # else the drive hangs, and its thread has the file
+            self._file.close()
+            self._file = None
+
+    def _begin(self, path: Path) -> AppendFile:
+        self._file = AppendFile(path, self._disk, is_marked=True)
+        return self._file
 
     def _change_file(self, path: Path) -> None:
-        self._wait_for_drive()
-        self._let_go()
-        if self._path is not None and self._path.exists():
-            self._path.chmod(0o444)  # finished files are only read
-        self._path = path
-
-    def _let_go(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def _open_descriptor(self) -> int:
-        if self._descriptor is None:
-            if self._path is None:
-                raise AssertionError("a line was buffered before its file was named")
-            if self._path.exists():
-                self._path.chmod(0o644)  # a crash can fall between a file's end and the next one
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            self._descriptor = os.open(self._path, flags, 0o644)
-            self._file_bytes = os.fstat(self._descriptor).st_size
-            sync_folder(self._folder)
-        return self._descriptor
-
-    def _fail(self, what: str, error: OSError) -> JournalFailed:
-        self._failed = f"cannot {what} {self._path}: {error.strerror or error}"
-        return JournalFailed(self._failed)
+        """Go on in another file; the one before is whole on the drive first, and only read from then on."""
+        old = self._file or (None if self._path is None else AppendFile(self._path, self._disk, is_marked=True))
+        if old is not None:
+            self._pen.put(old.finish)
+        self._file, self._path, self._file_bytes = None, path, 0
 
     def _resume(self, files: list[Path]) -> str:
         """Find the end of the chain; files that hold no whole line hand on to the one before."""
@@ -267,7 +292,7 @@ class Journal:
                 prev, crc = whole_line(line)
             except LineBad as bad:
                 good = first_good_after(path, number)
-                if good is not None:
+                if good is not None and not self._was_lost(path, place, line):
                     raise JournalDamaged(path, number, f"{bad}; line {good} behind it is intact, so this is "
                                          "no torn tail: restore the file from a copy, or move the "
                                          "folder away") from None
@@ -288,18 +313,25 @@ class Journal:
                 return seq
         return 0
 
+    def _was_lost(self, path: Path, place: int, line: bytes) -> bool:
+        """Tell whether a bad line is what a lost power line leaves: NULs, where nothing was on the drive yet."""
+        known = synced_bytes(path)
+        return known is not None and place + len(line) > known and b"\0" in line[max(known - place, 0):]
+
     def _set_aside(self, path: Path, line: int, place: int, reason: str) -> None:
         tail = path.read_bytes()[place:]
         number = 1
         while (aside := path.with_name(f"{path.name}.torn-{number}")).exists():
             number += 1
-        path.chmod(0o644)
-        with aside.open("wb") as kept:
-            kept.write(tail)
-            kept.flush()
-            sync_file(kept.fileno())
-        with path.open("r+b") as file:
-            file.truncate(place)
-            sync_file(file.fileno())
-        sync_folder(path.parent)
+        let_write(path)
+        descriptor = self._disk.open(aside)
+        try:
+            write_whole(descriptor, tail, self._disk)
+            self._disk.sync(descriptor)
+        finally:
+            self._disk.close(descriptor)
+        self._disk.sync_folder(path.parent)
+        self._disk.truncate(path, place)
+        if (synced_bytes(path) or 0) > place:
+            set_mark(path, place, self._disk)
         self.repair = Repair(str(path), line, len(tail), str(aside), reason)

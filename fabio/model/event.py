@@ -10,6 +10,7 @@ import msgspec
 
 from fabio.model.assessment import Assessment, ModelTerms
 from fabio.model.order import Fill
+from fabio.model.strategy import StateConfigured, StrategyUpdate
 from fabio.model.tick import Ticks
 from fabio.model.venue import VenueOrder, VenuePicture
 
@@ -146,6 +147,44 @@ class OperatorAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reason: str = ""
 
 
+class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Settings came into force while the agent ran, or with its start.
+
+    Parameters
+    ----------
+    values
+        Every setting that may change in place, by its path, as text.
+    changed
+        The paths whose value is new.
+    states
+        Of the strategies whose configured state is another.
+    """
+
+    ts_ns: int
+    values: dict[str, str]
+    changed: tuple[str, ...]
+    states: tuple[StateConfigured, ...]
+
+
+class LessonArrived(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The learning cycle, a process of its own, sends what a paired replay confirmed.
+
+    Parameters
+    ----------
+    id
+        Of the request in the inbox.
+    update
+        What is to change, with the trial's figures as its reason.
+    against
+        What stood of the same fields where it was tried; it holds for nothing else.
+    """
+
+    ts_ns: int
+    id: str
+    update: StrategyUpdate
+    against: StrategyUpdate
+
+
 class HistoryLoaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Earlier sessions were put behind this one; their content has this hash."""
 
@@ -272,7 +311,7 @@ VenueEvent = (
 JournaledEvent = (
     TimerFired | ModelConnected | RegimeAnswered | RegimeFailed | OrderAccepted | OrderRejected | OrderFilled
     | BracketWorking | OrderCancelled | OrderExpired | FeedLost | FeedRestored | OperatorAsked
-    | HistoryLoaded | OrderUnknown | OrderLookedUp | BracketLost | CommandFailed | VenueSeen | VenueLost
+    | LessonArrived | SettingsChanged | HistoryLoaded | OrderUnknown | OrderLookedUp | BracketLost | CommandFailed | VenueSeen | VenueLost
     | VenueRestored | AccountSeen | ArmAsked | DisarmAsked
 )
 Event = TicksArrived | JournaledEvent

@@ -43,6 +43,14 @@ class StrategyUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     target_ticks: int | None = None
 
 
+class StateConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings said of one strategy's state, and say now."""
+
+    name: str
+    before: StrategyState
+    after: StrategyState
+
+
 class StrategyPerformance(msgspec.Struct, frozen=True, kw_only=True):
     """A strategy's closed trades: counts, win rate, mean reward to risk and net P&L in USD.
 

@@ -15,7 +15,7 @@ from fabio.model.instrument import Instrument
 from fabio.model.signal import Signal
 from fabio.model.strategy import StrategyState
 
-Bound = Literal["stop", "risk_fraction", "loss_room", "size_limit", "position_limit"]
+Bound = Literal["stop", "risk_fraction", "loss_room", "most_risk", "size_limit", "position_limit"]
 
 
 class SizeLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,11 +29,14 @@ class SizeLimits(msgspec.Struct, frozen=True, kw_only=True):
         Ticks added to the stop's distance: adverse slippage of entry and stop together.
     size_limit
         Most contracts (or coins) of one instrument.
+    most_risk_usd
+        Most USD that one trade may risk, None for no such bound.
     """
 
     room_share: Decimal = Decimal("0.10")
     slippage_reserve_ticks: int = 2
     size_limit: Decimal = Decimal(2)
+    most_risk_usd: Decimal | None = None
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +112,9 @@ def size_steps(signal: Signal, instrument: Instrument, state: StrategyState, acc
         (limits.size_limit - held.size, instrument.size_step, "size_limit",
          f"at most {limits.size_limit} of {instrument.symbol}, {held.size} held or ordered"),
     ]
+    if limits.most_risk_usd is not None:
+        bounds.append((limits.most_risk_usd, cost, "most_risk",
+                       f"at most {limits.most_risk_usd} USD a trade, a step risks {cost:.2f}"))
     minis_per_step = instrument.size_step * instrument.mini_equivalent
     if minis_per_step > 0:
         bounds.append((

@@ -183,18 +183,10 @@ def take_updates(updates: StrategyUpdates, context: AnswerContext, taking: Takin
 
 def _tweak(path: str, tweak: Tweak, context: AnswerContext, taking: Taking) -> dict[str, Any]:
     """Give the changes that a tweak names, within bounds, and its reason."""
-    bounds = context.bounds
-    limits: dict[str, tuple[float, float]] = {
-        "risk_fraction": (bounds.risk_fraction_least, bounds.risk_fraction_most),
-        "max_trades_per_session": (0, bounds.max_trades_most),
-        "min_rr": (bounds.min_rr_least, bounds.min_rr_most),
-        "stop_ticks": (bounds.stop_ticks_least, bounds.stop_ticks_most),
-        "target_ticks": (bounds.target_ticks_least, bounds.target_ticks_most),
-    }
     changes: dict[str, Any] = {"reason": _reason(f"{path}.reason", tweak.reason, taking)}
     if tweak.changes.enabled is not None:
         changes["enabled"] = tweak.changes.enabled
-    for field, (least, most) in limits.items():
+    for field, (least, most) in context.bounds.of_strategies.items():
         said = getattr(tweak.changes, field)
         if said is not None:
             changes[field] = type(said)(taking.hold(f"{path}.changes.{field}", said, least, most))

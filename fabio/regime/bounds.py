@@ -49,6 +49,17 @@ class AnswerBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     trade_decisions_most: int = 4
     location_slack_ticks: int = 3
 
+    @property
+    def of_strategies(self) -> dict[str, tuple[float, float]]:
+        """Least and most of each number of a strategy's state."""
+        return {
+            "risk_fraction": (self.risk_fraction_least, self.risk_fraction_most),
+            "max_trades_per_session": (0, self.max_trades_most),
+            "min_rr": (self.min_rr_least, self.min_rr_most),
+            "stop_ticks": (self.stop_ticks_least, self.stop_ticks_most),
+            "target_ticks": (self.target_ticks_least, self.target_ticks_most),
+        }
+
     def __post_init__(self) -> None:
         if not 0 < self.risk_fraction_least <= self.risk_fraction_most <= RISK_CEILING:
             raise ValueError(f"risk_fraction_least is {self.risk_fraction_least} and risk_fraction_most "

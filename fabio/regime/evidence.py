@@ -26,6 +26,9 @@ from fabio.regime.conditions import Tally, bounded_r, condition_claim, in_words,
 
 RULES = "rules"
 """Who disables and returns by the rules below, in `StrategyEvidence.switched_off_by`."""
+CYCLE = "cycle"
+"""The learning cycle, which sends what a trial confirmed; what it disables returns by the same rules."""
+LEARNED = frozenset({RULES, CYCLE})
 PERSONS = frozenset({"operator", "settings"})
 """Whose switching off neither a rule nor a model takes back."""
 REFERENCE = 0.25
@@ -63,6 +66,9 @@ class LearningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         Outcomes between two raises, 1 to 1000.
     least_in_condition
         Fewest outcomes in a regime or zone that a lesson names, 1 to 30.
+    apply
+        What becomes of a change that `fabio learn` tried and confirmed: `shown`, a person applies it;
+        `confirmed`, one of a strategy's own state is sent to the agent, which takes it.
     """
 
     enabled: bool = True
@@ -80,6 +86,7 @@ class LearningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     raise_most: float = 0.01
     raise_every: int = 10
     least_in_condition: int = 5
+    apply: Literal["shown", "confirmed"] = "shown"
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -159,13 +166,13 @@ def judge(
 
     In this order: one that fails is disabled; a risk raised above the configured one goes back when
     the window's net P&L is below 0; a successful one's risk is raised, unless somebody holds it
-    below the configured one; one that the rules disabled returns. To be asked as often as one
+    below the configured one; one that the rules or the cycle disabled returns. To be asked as often as one
     likes: the answer stands until the change is folded (`changed`) or another outcome is.
     """
     if not settings.enabled:
         return None
     if not state.enabled:
-        return _return(evidence, settings) if evidence.switched_off_by == RULES else None
+        return _return(evidence, settings) if evidence.switched_off_by in LEARNED else None
     window = evidence.last[-settings.window:]
     failure = failing(evidence, settings)
     if failure:
@@ -270,8 +277,8 @@ def supports(
     Everything that shrinks is supported, and so is the way back to a configured value. One part that
     is not supported refuses the whole change.
 
-    - `enabled`: on, never where an operator or the settings switched it off; where the rules did, only if
-      it may return (`not_returned`); where a model did, unless it fails by the rule in force.
+    - `enabled`: on, never where an operator or the settings switched it off; where the rules or the cycle
+      did, only if it may return (`not_returned`); where a model did, unless it fails by the rule in force.
     - `risk_fraction` above the configured one: as for the rule (`not_raised`), by one step at most.
     - `max_trades_per_session`: the configured number is the most. How many signals a session are
       good is nothing that R multiples tell.
@@ -352,7 +359,7 @@ def _refused_switch(
     by = evidence.switched_off_by
     if by in PERSONS or (not by and not configured.enabled):
         return f"enabled: {by or 'the settings'} switched it off"
-    why_not = not_returned(evidence, settings) if by == RULES else failing(evidence, settings)
+    why_not = not_returned(evidence, settings) if by in LEARNED else failing(evidence, settings)
     return f"enabled: {why_not}" if why_not else ""
 
 

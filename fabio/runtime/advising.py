@@ -13,8 +13,8 @@ from fabio.adapters.llm.breaker import Breaker
 from fabio.adapters.llm.client import OpenAIModel, Server, Times, warm_up
 from fabio.adapters.llm.memory import Memory
 from fabio.adapters.llm.prices import Price, price_of
-from fabio.adapters.llm.redact import Redactor
 from fabio.adapters.llm.servers import is_loopback
+from fabio.adapters.redact import KNOWN
 from fabio.model.assessment import ModelTerms
 from fabio.regime.prompt import answer_schema, system_text
 from fabio.runtime.adviser import Adviser, Manner, reserve_for
@@ -24,17 +24,18 @@ from fabio.settings.load import Settings
 
 QUESTION_BYTES_MOST = 8_192
 """Of one question; a usual one has about 3,600."""
-_WITH_RIGHTS = frozenset({"rules", "operator", "settings"})
+_WITH_RIGHTS = frozenset({"rules", "operator", "settings", "cycle"})
 """Names that stand for somebody else wherever it is said who changed what."""
 
 
 def open_model(settings: Settings, folder: Path | None) -> OpenAIModel:
     """Make the client, with everything that may hold it up later."""
     model, openai = settings.model, settings.openai
-    redactor = Redactor(_secrets(settings))
+    for secret in _secrets(settings):
+        KNOWN.keep_secret(secret)
     return OpenAIModel(
         Server(base_url=openai.base_url, api_key=openai.api_key or SecretStr(""), price=_price(settings)),
-        Terms(model=openai.model, max_output_tokens=model.answer_tokens), memory=Memory(folder), redactor=redactor,
+        Terms(model=openai.model, max_output_tokens=model.answer_tokens), memory=Memory(folder), redactor=KNOWN,
         times=Times(monotonic_s=time.monotonic, random_share=random.random),
     )
 

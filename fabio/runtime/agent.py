@@ -2,33 +2,46 @@
 
 One task group of named root tasks: a life (a tape at its pace, or a venue), the inbox, the
 heartbeat, and whoever watches (the panel). The first to end ends all. Everything touches the
-machine on one thread, in small pieces, so that no task waits long for another.
+machine on one thread, in small pieces, so that no task waits long for another; files are written
+on a second one (`journal/pen.py`), so that none waits for the drive.
 """
 
 import asyncio
 import atexit
+import faulthandler
 import gc
 import logging
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fabio.journal.inbox import Answer, Inbox, Request
+from fabio.journal.pen import JournalFailed
+from fabio.journal.room import room_words
 from fabio.journal.times import iso
 from fabio.journal.world import write_status
-from fabio.model.event import OperatorAsked
+from fabio.model.event import DisarmAsked, LessonArrived, OperatorAsked
+from fabio.model.step import Step
+from fabio.regime.wording import mask_keys
 from fabio.runtime.board import Board
 from fabio.runtime.drive import Driver
 from fabio.runtime.folder import FolderSink
 from fabio.runtime.life import Life, Watcher
-from fabio.runtime.requests import OF_LIFE, answer_of, event_of
+from fabio.runtime.requests import OF_LIFE, answer_of, event_of, told_of
+from fabio.runtime.snapshots import Snapshots
 
 INBOX_S = 0.01
 FLUSH_S = 0.25
 HEARTBEAT_S = 1.0
+LAST_ANSWERS_S = 5.0
+"""How long the end waits for answers that are not on the drive yet."""
 
 logger = logging.getLogger("fabio.agent")
 
@@ -59,6 +72,7 @@ class Agent:
         self.board = board
         self.tasks: dict[str, Watcher] = {}  # root tasks beside the life's
         self.stopping = ""  # why, once somebody asked
+        self.snapshots: Snapshots | None = None
         self.leave: Callable[[], None] = lambda: None  # what to do before leaving at once
         self.last_words: Callable[[BaseException | None], None] = lambda error: None  # told how it ended
         self._sink = sink
@@ -75,20 +89,30 @@ class Agent:
             **(watchers or {}),
         }
         self._listen_to_signals()
+        self._sink.start()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part(), name=name) for name, part in parts.items()]
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in tasks:
                     task.cancel()
+            if self._answers:
+                await asyncio.wait(self._answers, timeout=LAST_ANSWERS_S)
         except BaseExceptionGroup as failures:
-            self._sink.flush()
+            self._end_record()
             self.last_words(_first(failures))
             raise _first(failures) from None
         finally:
-            self._sink.flush()
+            self._end_record()
+        if self.snapshots is not None:
+            self.snapshots.keep()
         self._tell("stopped")
         self.last_words(None)
+
+    def _end_record(self) -> None:
+        with suppress(JournalFailed):  # it is what ended the agent, or `close` will say it
+            self._sink.flush()
+        self._sink.stop()
 
     def stop(self, why: str) -> None:
         """Flatten what is held and end; the second time, leave at once."""
@@ -140,24 +164,36 @@ class Agent:
     def _take_request(self, request: Request) -> None:
         refused = answer_of(request, self.driver.engine.state, self._inbox.halted_by_file, time.time_ns())
         if refused is not None:
-            self._inbox.answer(refused)
+            self._soon(self._answer(refused), request.verb)
             return
         logger.info("asked: %s%s", request.verb, f" ({request.reason})" if request.reason else "")
         if request.verb in OF_LIFE:
-            self._answers.add(answer := asyncio.create_task(self._answer_later(request), name=request.verb))
-            answer.add_done_callback(self._answers.discard)
+            self._soon(self._answer_later(request), request.verb)
             return
-        event = event_of(request, self.now_ns)
-        self._ask(event)
+        step = self._ask(event_of(request, self.now_ns))
         if request.verb == "stop":
             self.stopping = request.reason or "an operator asked"
-        self._inbox.answer(Answer(id=request.id, ts_ns=time.time_ns(), outcome="done",
-                                  message=f"{request.verb}: journaled and done"))
+        outcome, words = told_of(request, step)
+        self._soon(self._answer(Answer(id=request.id, ts_ns=time.time_ns(), outcome=outcome, message=words)),
+                   request.verb)
 
     async def _answer_later(self, request: Request) -> None:
         outcome, words = await self.life.answer(request)
-        self._sink.journal.sync()
-        self._inbox.answer(Answer(id=request.id, ts_ns=time.time_ns(), outcome=outcome, message=words))
+        await self._answer(Answer(id=request.id, ts_ns=time.time_ns(), outcome=outcome, message=words))
+
+    async def _answer(self, answer: Answer) -> None:
+        """Answer once what was done is on the drive; where the drive refuses, as well as can be."""
+        if not await self._sink.durable():
+            answer = msgspec.structs.replace(answer, message=f"{answer.message} (the drive refuses the record of it)")
+        try:
+            await asyncio.to_thread(self._inbox.answer, answer)
+        except OSError as error:
+            logger.error("the answer to %s cannot be written: %s", answer.id, error)
+
+    def _soon(self, answering: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(answering, name=name)
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
 
     def _halt_words(self) -> str:
         """Say why the file HALT stands there, as far as it says so itself."""
@@ -165,30 +201,58 @@ class Agent:
             text = (self.folder / "HALT").read_text("utf-8", "replace").strip()[:200]
         except OSError:
             text = ""
-        return f"the file HALT: {text}" if text else "the file HALT is in the folder"
+        return f"the file HALT: {mask_keys(text)}" if text else "the file HALT is in the folder"
 
-    def _ask(self, event: OperatorAsked) -> None:
-        self.driver.happen(event)
-        self._sink.journal.sync()
+    def _ask(self, event: OperatorAsked | LessonArrived) -> Step:
+        step = self.driver.happen(event)
+        self._sink.secure(step.seq)
+        return step
 
     # -- telling ------------------------------------------------------------------------
 
     async def _beat(self) -> None:
         beats = 0
         while True:
-            self._sink.flush()
+            self._sink.commit()
+            if self.snapshots is not None:
+                self.snapshots.tend()
+            self._mind_drive(looks=beats % round(HEARTBEAT_S / FLUSH_S) == 0)
             if beats % round(HEARTBEAT_S / FLUSH_S) == 0:
                 self._tell("running")
             beats += 1
             await asyncio.sleep(FLUSH_S)
 
+    def _mind_drive(self, looks: bool) -> None:
+        """End entries where the drive refuses or is nearly full, and the agent where it refuses and nothing is held.
+
+        Raises
+        ------
+        JournalFailed
+            Where nothing is at stake any more.
+        """
+        state = self.driver.engine.state
+        why = self._sink.failed or (room_words(self.folder, self._sink.disk) if looks else "")
+        if not why:
+            return
+        if state.venue.phase == "armed":
+            self.driver.happen(DisarmAsked(ts_ns=self.now_ns, id=f"drive-{state.seq + 1}", reason=why))
+        elif state.venue.has_orders:
+            pass  # it ends when the venue is proven flat
+        elif self._sink.failed:
+            raise JournalFailed(f"{self._sink.failed}: free the drive, and start the agent again")
+        elif not state.account.halted:
+            self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"drive-{state.seq + 1}", verb="halt", reason=why))
+
     def _tell(self, state: str) -> None:
         now_ns = time.time_ns()
-        write_status(self.folder, {
-            "v": 1, "state": state, "pid": os.getpid(), "ts_ns": now_ns, "ts": iso(now_ns), **self._identity,
-            **self.board.status(), "finished": self.finished, "stopping": self.stopping,
-            "progress": round(self.progress(), 4),
-        })
+        try:
+            write_status(self.folder, {
+                "v": 1, "state": state, "pid": os.getpid(), "ts_ns": now_ns, "ts": iso(now_ns), **self._identity,
+                **self.board.status(), "finished": self.finished, "stopping": self.stopping,
+                "progress": round(self.progress(), 4),
+            })
+        except OSError as error:  # no reason to end while something may be held
+            logger.error("status.json cannot be written: %s", error)
 
     def progress(self) -> float:
         """Tell how much of the feed is over, 0 to 1."""
@@ -201,6 +265,8 @@ class Agent:
                 loop.add_signal_handler(number, self.stop, words)
             except NotImplementedError:  # Windows has no such handlers in its loop
                 signal.signal(number, lambda *_, words=words: loop.call_soon_threadsafe(self.stop, words))
+        if hasattr(signal, "SIGUSR1") and sys.__stderr__ is not None:  # a supervisor asks what a silent agent does
+            faulthandler.register(signal.SIGUSR1, sys.__stderr__, all_threads=True)
 
 
 def settle_memory() -> None:

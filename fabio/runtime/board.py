@@ -18,12 +18,14 @@ from fabio.model.fact import (
     SignalApproved,
     SignalBlocked,
     TradeClosed,
+    TradeDateBegan,
 )
 from fabio.model.order import Trade
 from fabio.model.regime import Regime
 from fabio.model.signal import Decision
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
+from fabio.model.venue_fact import Armed, Disarmed
 from fabio.portfolio.account import AccountSettings
 from fabio.runtime.in_force import InForce
 from fabio.runtime.summary import Summary
@@ -48,6 +50,8 @@ class Board:
     ----------
     session_pos
         Ticks on the tape before the running session's first one.
+    settings_refused
+        Why the configuration as it stands in the files is not in force; empty where it is.
     """
 
     def __init__(self, engine: Engine, *, one_session: bool, live: AccountSettings | None = None) -> None:
@@ -58,7 +62,10 @@ class Board:
         self.asks = 0
         self.regime_since_ns: int | None = None
         self.session_pos = 0
+        self.settings_refused = ""
         self.by_day: dict[str, Decimal] = {}  # trade date -> net P&L of trades made at the venue
+        self._day = ""
+        self._is_at_venue = False
         self._one_session = one_session
         self._live = live
         self._in_force = InForce()
@@ -90,9 +97,12 @@ class Board:
                     self.decisions.append(decision)
                 case TradeClosed(trade=trade):
                     self.trades.append(trade)
-                    if self.engine.state.venue.has_orders:
-                        day = self.engine.state.account.trade_date
-                        self.by_day[day] = self.by_day.get(day, Decimal(0)) + trade.net_pnl
+                    if self._is_at_venue:
+                        self.by_day[self._day] = self.by_day.get(self._day, Decimal(0)) + trade.net_pnl
+                case TradeDateBegan(trade_date=date):
+                    self._day = date
+                case Armed() | Disarmed():
+                    self._is_at_venue = isinstance(fact, Armed)
                 case RegimeAsked():
                     self.asks += 1
                 case _:
@@ -148,6 +158,7 @@ class Board:
             "decisions": self.summary.approved + self.summary.blocked,
             "trades": len(self.summary.trades),
             "net_pnl": float(self.summary.net_pnl),
+            "settings_refused": self.settings_refused,
         }
 
 

@@ -15,6 +15,7 @@ from fabio.journal.world import Claim, World, claim
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
 from fabio.runtime.arming import Arming
+from fabio.runtime.gate import Gate
 from fabio.runtime.live import LiveLife, Uncertain
 from fabio.runtime.paging import Pager
 from fabio.runtime.reopen import TOPSTEPX, Back, Loaded, Place, Ready, RunPlan, load_history, reopen
@@ -89,7 +90,7 @@ def open_scene(
         back = reopen(plan, settings, Place(
             world=world, instrument=instrument, table=table, one_session=True,
             first_day=table.session(table.index_at(sight.clock.now_ns())).date,
-            live=settings.account if plan.mode == "live" else None,
+            live=settings.account if plan.mode == "live" else None, disk=doors.disk,
         ), say)
         back.sink.journal.sync()
     except BaseException:
@@ -149,7 +150,10 @@ def _life(scene: Scene, past: Past, pager: Pager | None) -> LiveLife:
     )
     tasks = {**venue.tasks, "ticks": lambda: _carry(venue, life)}
     if plan.mode == "live":
-        driver.broker = venue.broker
+        page = (lambda words: None) if pager is None else (lambda words: pager.page("uncertain", words, life.now_ns))
+        gate = Gate(scene.back.sink, venue.broker, life.tell, lambda: life.now_ns, page)
+        driver.broker = gate
+        tasks["gate"] = gate.run
         life.arming = Arming(driver, life, settings.account, sight.table, sight.account.name, venue.money)
     else:
         del tasks["broker"]

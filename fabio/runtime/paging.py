@@ -1,7 +1,7 @@
 """Paging: a program of the person's choice is run when a person has to know at once.
 
 It gets one JSON object on standard input: `kind` (`fill`, `halt`, `feed_lost`, `uncertain`,
-`armed`, `crash`), `text`, `ts`, `folder`, `symbol`. What it does with it is its own business
+`armed`, `crash`, of a supervisor `process`), `text`, `ts`, `folder`, `symbol`. What it does with it is its own business
 (a mail, a push message, a siren). It is run in turn, never twice at once, and ended after a
 limit; a program that fails is told in the log, and trading goes on.
 """
@@ -128,7 +128,7 @@ class Pager:
         dropped, self._dropped = self._dropped, 0
         return {
             "v": 1, "kind": kind, "text": text, "ts_ns": ts_ns, "ts": iso(ts_ns), "folder": str(self._folder),
-            "symbol": self._instruments[0].symbol, "dropped_before": dropped,
+            "symbol": self._instruments[0].symbol if self._instruments else "", "dropped_before": dropped,
         }
 
 

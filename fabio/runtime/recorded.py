@@ -5,26 +5,30 @@ at its place on the tape. Nobody else is asked, neither a model nor a venue, so 
 differs only where the machine, its configuration or the record has changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from fabio.adapters.data.instruments import find_instrument
-from fabio.engine.machine import Engine
+from fabio.engine.machine import Engine, EngineConfig
 from fabio.engine.seams import MarketConfig
 from fabio.journal.reader import read_remarks, read_steps
 from fabio.journal.tape import TapeReader
 from fabio.model.errors import ConfigError
-from fabio.model.event import HistoryLoaded, TicksArrived
+from fabio.model.event import HistoryLoaded, SettingsChanged, TicksArrived
 from fabio.model.instrument import Instrument
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
-from fabio.runtime.differences import Difference, compare
+from fabio.runtime.differences import Beyond, Difference, compare
 from fabio.runtime.drive import Driver
 from fabio.runtime.history import HistoryMissing, read_history
+from fabio.runtime.reloading import IN_PLACE, OUTSIDE, STARTED, first_values, settings_hash
 from fabio.runtime.wiring import engine_config, instruments_of, sessions_between
 from fabio.settings.load import Settings
+from fabio.settings.show import texts
 
 READ_TICKS = 262_144
+SHOWN = 4
+"""Settings that are named one by one."""
 
 
 class NothingRecorded(LookupError):
@@ -48,9 +52,14 @@ class Recorded:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.folder = folder
+        self._settings = settings
         self.tape = TapeReader(folder)
         if self.tape.total == self.tape.first_pos:
             raise NothingRecorded(f"{folder} holds no recorded ticks: `fabio run --logs {folder}` makes some")
+        if self.tape.holes:
+            lost = sum(hole.end_pos - hole.first_pos for hole in self.tape.holes)
+            raise NothingRecorded(f"{lost} ticks of {folder} went with the power, the first at tick "
+                                  f"{self.tape.holes[0].first_pos}: it cannot be lived through again")
         if self.tape.first_pos:
             raise NothingRecorded(f"the tape of {folder} begins at tick {self.tape.first_pos}: its first files "
                                   "were moved away, and from empty state nothing else can be replayed")
@@ -88,6 +97,19 @@ class Recorded:
         except HistoryMissing as error:
             raise NothingRecorded(str(error)) from None
 
+    def began_with(self) -> Settings:
+        """Give the settings with which the folder began; what was given on the command line now stays.
+
+        Those of now where the folder does not say.
+        """
+        values = first_values(self.folder)
+        return self._settings if values is None else self._settings.with_values(values, over_command_line=False)
+
+    def config_after(self, event: SettingsChanged, engine: Engine) -> EngineConfig:
+        """Build the machine's configuration after an event; what was given on the command line now stays."""
+        then = self._settings.with_values(event.values, IN_PLACE, over_command_line=False)
+        return engine_config(then, engine.config.markets)
+
     def position_after(self, ts_ns: int) -> int:
         """Count the ticks that had arrived by a time on the runtime clock."""
         position = 0
@@ -103,20 +125,37 @@ class Recorded:
         names = " and ".join(each.symbol for each in self.instruments)
         return f"{self.folder}: {names}, {self.tape.total:,} recorded ticks"
 
-    def circumstances(self, version: str, settings_hash: str) -> list[str]:
-        """Say in which runs another build or other settings were in force than now."""
-        found = []
+    def circumstances(self, version: str, settings: Settings, brought: Collection[str] = ()) -> list[str]:
+        """Say in which runs another build or other settings were in force than those given.
+
+        Parameters
+        ----------
+        brought
+            Sections whose later changes come again with the journal's events.
+        """
+        found: list[str] = []
+        now = texts(settings)
         for remark in read_remarks(self.folder):
-            if remark.kind != "run":
+            if remark.kind != STARTED:
                 continue
+            at = f"from tick {remark.data.get('resumed_at', 0):,} on"
             theirs = str(remark.data.get("version", "?"))
             if theirs != version:
-                found.append(f"fabio {theirs} recorded from tick {remark.data.get('resumed_at', 0):,} on, "
-                             f"this is {version}")
-            if remark.data.get("settings") != settings_hash:
-                changes = ", ".join(remark.data.get("changes", ())) or "not from the command line"
-                found.append(f"from tick {remark.data.get('resumed_at', 0):,} on other settings were in force than "
-                             f"now ({changes})")
+                found.append(f"{at} fabio {theirs} recorded, this is {version}")
+            values = remark.data.get("values")
+            if not isinstance(values, dict):
+                if remark.data.get("settings") != settings_hash(settings):
+                    found.append(f"{at} other settings were in force than now")
+                continue
+            skipped = brought if remark.data.get("resumed_at", 0) else ()
+            others = [
+                f"{path} was {values.get(path, 'not set')} and is {now.get(path, 'not set')}"
+                for path in sorted(values.keys() | now.keys())
+                if values.get(path) != now.get(path) and path.partition(".")[0] not in {*skipped, *OUTSIDE}
+            ]
+            if others:
+                more = f", and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+                found.append(f"{at}: {'; '.join(others[:SHOWN])}{more}")
         return found
 
     def _one(self, position: int) -> Ticks:
@@ -138,9 +177,9 @@ def _instruments(settings: Settings, tape: TapeReader) -> list[Instrument]:
     return found
 
 
-def empty_machine(settings: Settings, recorded: Recorded) -> Engine:
-    """Build a machine in empty state for a folder's markets."""
-    return Engine(engine_config(settings, recorded.markets))
+def empty_machine(recorded: Recorded) -> Engine:
+    """Build a machine in empty state for a folder's markets, with the settings it began with."""
+    return Engine(engine_config(recorded.began_with(), recorded.markets))
 
 
 class Again:
@@ -150,6 +189,8 @@ class Again:
     ----------
     engine
         In empty state, built for the folder's markets.
+    wrap
+        Is shown each configuration that comes into force later, and may put its own parts around it.
 
     Attributes
     ----------
@@ -157,8 +198,11 @@ class Again:
         How many were compared.
     """
 
-    def __init__(self, engine: Engine, recorded: Recorded) -> None:
+    def __init__(
+        self, engine: Engine, recorded: Recorded, wrap: Callable[[EngineConfig], EngineConfig] = lambda config: config,
+    ) -> None:
         self.engine = engine
+        self._wrap = wrap
         self.steps = 0
         self.facts = 0
         self._recorded = recorded
@@ -187,6 +231,18 @@ class Again:
             first = first or difference
         return first
 
+    def run_through(self) -> tuple[Difference | None, Beyond]:
+        """Go on to the end of the journal; give the first difference, and what surrounds it."""
+        living = self._live(None)
+        first = next((each for each in living if each is not None), None)
+        before, alike, differ = self.steps, 0, 0
+        try:
+            for each in living:
+                alike, differ = alike + (each is None), differ + (each is not None)
+        except (ArithmeticError, LookupError, ValueError) as error:
+            return first, Beyond(before=before, alike=alike, differ=differ, stuck=f"{type(error).__name__}: {error}")
+        return first, Beyond(before=before, alike=alike, differ=differ)
+
     def _live(self, until_pos: int | None) -> Iterator[Difference | None]:
         for kept in read_steps(self._recorded.folder):
             if until_pos is not None and kept.tape_pos > until_pos:
@@ -200,6 +256,8 @@ class Again:
                     yield compare(kept, came)
                 if isinstance(kept.event, HistoryLoaded):
                     self._recorded.load_history(kept.event, self.engine)
+                elif isinstance(kept.event, SettingsChanged):
+                    self.engine.reconfigure(self._wrap(self._recorded.config_after(kept.event, self.engine)))
                 came = self.engine.handle(kept.event)
             yield compare(kept, came)
             self.steps += 1

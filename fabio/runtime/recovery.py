@@ -7,6 +7,12 @@ write is made up: reports behind the journal's last line, and the ticks that are
 tape but not yet lived through. A question to somebody outside that was never answered has
 failed. A run that was killed at any moment thus ends
 with the same facts as one that was not.
+
+A lost power line may have taken ticks that the journal's last lines were decided on: the drive
+had been asked for the lines, not yet for the ticks. The lines still count, as they are what
+became of the money; the loop stands still in that hole, and the statistics lack its ticks as
+they lack those of a lost feed. Only the paper exchange cannot come through: it begins anew,
+which needs that nothing is held or working there. The journal and the tape name the hole.
 """
 
 from collections import deque
@@ -18,14 +24,27 @@ import msgspec
 from fabio.engine.questions import RULES
 from fabio.exchange.venue import Exchange
 from fabio.journal.reader import read_steps
-from fabio.journal.tape import TapeReader
-from fabio.model.event import HistoryLoaded, OperatorAsked, RegimeFailed, VenueEvent
+from fabio.journal.snapshots import Snapshot
+from fabio.journal.tape import Hole, TapeReader
+from fabio.model.event import (
+    FeedLost,
+    FeedRestored,
+    HistoryLoaded,
+    LessonArrived,
+    OperatorAsked,
+    RegimeFailed,
+    SettingsChanged,
+    VenueEvent,
+)
 from fabio.model.fact import RegimeInferred
 from fabio.model.order import DONE_STATES
 from fabio.model.step import Step
 from fabio.runtime.drive import Driver, exchange_of
 from fabio.runtime.folder import FolderSink, ask_number
 from fabio.runtime.history import read_history
+from fabio.runtime.reloading import config_after
+from fabio.runtime.snapshots import restore, usable
+from fabio.settings.load import Settings
 
 
 class RecoveryFailed(Exception):
@@ -45,49 +64,63 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         Ids of the inbox's requests that have acted.
     lived_again
         Ticks on the tape behind the journal's last line, decided now.
+    lost
+        Ticks before the journal's last line that a lost power line has taken, found now.
+    from_seq
+        The step at which a snapshot stood; 0 where all was folded.
     """
 
     steps: int
     ticks: int
     acted: frozenset[str]
     lived_again: int
+    lost: int = 0
+    from_seq: int = 0
 
 
 def recover(
-    driver: Driver, sink: FolderSink, folder: Path, witness: Callable[[Step], None] = lambda step: None,
+    driver: Driver, sink: FolderSink, folder: Path, settings: Settings,
+    witness: Callable[[Step], None] = lambda step: None,
 ) -> Recovered:
     """Bring a machine, its exchange and its records to where the folder's last run left them.
 
     Parameters
     ----------
     driver
-        In empty state, with the configuration in force now.
+        In empty state, with the configuration that the folder began with.
     sink
         One of the driver's sinks, opened on the folder.
+    settings
+        In force now; what may change in place is taken from the journal.
     witness
         Is shown every step of the journal, in order.
 
     Raises
     ------
     RecoveryFailed
-        If something is held that the exchange, under today's build and settings, would not hold.
+        If something is held that the exchange, under today's build and settings or without ticks that
+        were lost, would not hold.
     JournalDamaged, TapeDamaged, HistoryMissing
         If the record is not whole.
     """
     sink.journal.flush()
     tape = TapeReader(folder)
-    fold = _Fold(driver, sink, folder, tape)
+    snapshot = usable(sink, settings)
+    fold = _Fold(driver, sink, folder, settings, tape)
+    if snapshot is not None:
+        fold.begin_at(snapshot)
     for step in read_steps(folder):
         fold.step(step)
         witness(step)
     fold.end()
     position = driver.engine.state.tape_pos
-    sink.hold(tape.total - position)
+    lived_again = max(tape.total - position, 0)
+    sink.hold(lived_again)
     for ticks in tape.read(position):
         driver.feed(ticks)
     _fail_questions(driver)
-    return Recovered(steps=fold.steps, ticks=tape.total, acted=frozenset(fold.acted),
-                     lived_again=tape.total - position)
+    return Recovered(steps=fold.steps, ticks=position + lived_again, acted=frozenset(fold.acted),
+                     lived_again=lived_again, lost=fold.lost, from_seq=0 if snapshot is None else snapshot.head.seq)
 
 
 def _fail_questions(driver: Driver) -> None:
@@ -103,44 +136,72 @@ def _fail_questions(driver: Driver) -> None:
 class _Fold:
     """Journal and tape, walked side by side."""
 
-    def __init__(self, driver: Driver, sink: FolderSink, folder: Path, tape: TapeReader) -> None:
+    def __init__(
+        self, driver: Driver, sink: FolderSink, folder: Path, settings: Settings, tape: TapeReader,
+    ) -> None:
         self.steps = 0
+        self.lost = 0
         self.acted: list[str] = []
         self._driver = driver
         self._sink = sink
         self._folder = folder
+        self._settings = settings
         self._tape = tape
+        self._from_seq = 0
         self._reports: deque[VenueEvent] = deque()  # said by the exchange, not yet seen in the journal
         self._strange = ""  # the first report that is not the journal's
+        self._holes = deque(tape.holes)  # ticks that are known to be lost
+
+    def begin_at(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot; of the steps before it only what is told of them counts."""
+        restore(self._driver, snapshot, self._settings)
+        self._from_seq = snapshot.head.seq
+        while self._holes and self._holes[0].after_seq < self._from_seq:
+            self._holes.popleft()
 
     def step(self, step: Step) -> None:
         """Fold one step, with the ticks before it."""
+        if step.seq > self._from_seq:
+            self._live(step)
+        if isinstance(step.event, OperatorAsked | LessonArrived):
+            self.acted.append(step.event.id)
+        self._driver.recalled(step)
+        self._sink.records.write(step)
+        self.steps += 1
+
+    def _live(self, step: Step) -> None:
         engine = self._driver.engine
-        if step.tape_pos > self._tape.total:
-            raise RecoveryFailed(
-                f"step {step.seq} was decided at tick {step.tape_pos}, the tape of {self._folder} ends at "
-                f"{self._tape.total}: part of it was lost; begin again with another --logs"
-            )
-        self._live_until(step.tape_pos)
-        self._compare(step)
+        if self._holes and step.seq > self._holes[0].after_seq:
+            self._holes.popleft()
+            self._take_new_exchange()
+        ends = self._holes[0].first_pos if self._holes else self._tape.total
+        self._live_until(min(step.tape_pos, ends))
+        is_in_hole = step.tape_pos > ends
+        if is_in_hole:
+            engine.state.tape_pos = step.tape_pos
+        else:
+            self._compare(step)
         if isinstance(step.event, HistoryLoaded):
             history = read_history(self._folder, step.event.content_hash)
             engine.markets[step.event.market].load_history(history)
-        elif isinstance(step.event, OperatorAsked):
-            self.acted.append(step.event.id)
-        question = engine.recall(step, rebuild=self._lacks_exchange(step))
+        elif isinstance(step.event, SettingsChanged):
+            engine.reconfigure(config_after(step.event, self._settings, engine))
+        question = engine.recall(step, rebuild=not is_in_hole and self._lacks_exchange(step))
         if question is not None:
             self._sink.exchange(exchange_of(question, step))
-        self._driver.recalled(step)
-        self._sink.records.write(step)
         for command in step.commands:
             self._driver.send(command, step.ts_ns)  # there is no broker yet: what went to the venue is not sent again
-        self.steps += 1
 
     def end(self) -> None:
         """Make up what the last run decided and could not write."""
         driver = self._driver
-        if self._strange:
+        if driver.engine.state.tape_pos > self._tape.total:
+            self._note_hole()
+        elif self._strange:
+            self._check_nothing_at_stake(
+                f"the paper exchange does not come out as the journal of {self._folder} says ({self._strange}): "
+                "another build or other settings wrote it. Use those again, or another --logs"
+            )
             self._take_new_exchange()
         self._check_held()
         driver.reported(list(self._reports))
@@ -172,15 +233,38 @@ class _Fold:
             for fact in step.facts
         )
 
-    def _take_new_exchange(self) -> None:
-        """Go on with an empty exchange where nothing is at stake: build or settings have changed."""
+    def _note_hole(self) -> None:
+        """Tell of ticks that were lived through and are lost, and go on behind them."""
         driver, state = self._driver, self._driver.engine.state
+        hole = Hole(self._tape.total, state.tape_pos, state.seq)
+        self.lost = hole.end_pos - hole.first_pos
+        words = f"{self.lost} ticks, {hole.first_pos} to {hole.end_pos} of the tape, went with the power"
+        if not state.venue.has_orders:
+            self._check_nothing_at_stake(
+                f"{words}, and something was held or working on paper in {self._folder}: nobody can say what became "
+                "of it; another --logs begins anew"
+            )
+        self._take_new_exchange()
+        self._sink.tape.lose(hole.end_pos, hole.after_seq)
+        self._sink.journal.remark("hole", state.now_ns, {
+            "from_tick": hole.first_pos, "to_tick": hole.end_pos, "after_step": hole.after_seq,
+        })
+        for index, market in enumerate(driver.engine.markets):
+            if market.has_session:
+                from_ns = min(market.latest_ns(), state.now_ns)
+                driver.happen(FeedLost(ts_ns=state.now_ns, market=index, from_ns=from_ns, reason=words))
+                driver.happen(FeedRestored(ts_ns=state.now_ns, market=index, from_ns=from_ns, to_ns=state.now_ns))
+
+    def _check_nothing_at_stake(self, words: str) -> None:
+        state = self._driver.engine.state
         working = any(record.state not in DONE_STATES for record in state.orders.values())
         if working or any(market.position is not None for market in state.markets):
-            raise RecoveryFailed(
-                f"the paper exchange does not come out as the journal of {self._folder} says ({self._strange}): "
-                "another build or other settings wrote it. Use those again, or another --logs"
-            )
+            raise RecoveryFailed(words)
+
+    def _take_new_exchange(self) -> None:
+        """Go on with an empty exchange: build or settings have changed, or ticks are lost."""
+        driver = self._driver
+        self._strange = ""
         instruments = [market.instrument for market in driver.engine.markets]
         driver.exchange = Exchange(instruments, driver.engine.config.assumptions)
         self._reports.clear()

@@ -1,6 +1,5 @@
 """Reopen: a folder's past brought back, whatever the feed: what every start has in common."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,8 @@ from fabio.adapters.data.session_rules import read_rules
 from fabio.engine.seams import MarketConfig
 from fabio.features.remembered import History
 from fabio.journal.inbox import Inbox
+from fabio.journal.room import lay_ballast
+from fabio.journal.sync import SYSTEM, Disk
 from fabio.journal.world import Claim, World
 from fabio.model.event import HistoryLoaded
 from fabio.model.instrument import Instrument
@@ -28,11 +29,21 @@ from fabio.runtime.folder import FolderSink
 from fabio.runtime.history import keep_history
 from fabio.runtime.life import Life
 from fabio.runtime.recovery import Recovered, recover
+from fabio.runtime.reloading import (
+    IN_PLACE,
+    STARTED,
+    Reloading,
+    change_of,
+    first_values,
+    put_in_force,
+    settings_hash,
+)
+from fabio.runtime.snapshots import Snapshots
 from fabio.runtime.telling import Telling
 from fabio.runtime.wiring import build_driver, engine_config
 from fabio.settings.load import Settings
 from fabio.settings.places import config_file
-from fabio.settings.show import rows
+from fabio.settings.show import texts
 
 DEMO, TOPSTEPX = "demo", "topstepx"
 
@@ -58,6 +69,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
         `rules` or `openai`; None takes a model where a key is set.
     changes
         `--set` and `--without`, for the record.
+    reload
+        Reads all configuration again when its files change; None leaves it as it is.
     """
 
     logs: Path
@@ -69,6 +82,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
     model: str | None = None
     changes: tuple[str, ...] = ()
+    reload: Callable[[], Settings] | None = None
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +114,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         Whether the summary is of the running session alone.
     live
         The account's settings where there is a venue.
+    disk
+        The file layer.
     """
 
     world: World
@@ -108,6 +124,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     first_day: str
     one_session: bool
     live: AccountSettings | None
+    disk: Disk = SYSTEM
 
 
 class Back(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,10 +139,17 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     recovered: Recovered
     is_new: bool
     words: tuple[str, ...]
+    snapshots: Snapshots
 
     def ready(self, folder: Path, life: Life, held: Claim, identity: Mapping[str, Any], since_ns: int = 0) -> Ready:
         """Put the agent together, with the model outside where one is asked; its first tick comes at `since_ns`."""
+        self._take_settings_of_now(max(life.now_ns, since_ns))
         agent = Agent(self.driver, self.sink, life, self.board, Inbox(folder, self.recovered.acted), folder, identity)
+        agent.snapshots = self.snapshots
+        if self.plan.reload is not None:
+            reloading = Reloading(self.settings, self.plan.reload, self.driver, lambda: max(life.now_ns, since_ns),
+                                  self.board)
+            agent.tasks["settings"] = reloading.run
         if chosen_model(self.settings, self.plan.model) == OPENAI:
             from fabio.runtime.advising import connect  # clients, and the reader: not for a run on the rules
 
@@ -135,6 +159,11 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
             tell(self.driver, max(life.now_ns, since_ns), None)
         return Ready(agent=agent, driver=self.driver, sink=self.sink, claim=held, board=self.board, zone=self.zone,
                      recovered=self.recovered, words=self.words)
+
+    def _take_settings_of_now(self, ts_ns: int) -> None:
+        event = change_of(self.snapshots.values, self.settings, self.driver.engine, ts_ns)
+        if event is not None:
+            put_in_force(self.driver, event, self.settings)
 
 
 def reopen(plan: RunPlan, settings: Settings, place: Place, say: Callable[[str], None]) -> Back:
@@ -147,27 +176,35 @@ def reopen(plan: RunPlan, settings: Settings, place: Place, say: Callable[[str],
     """
     folder, instrument = plan.logs, place.instrument
     zone = exchange_zone(settings, instrument)
-    sink = FolderSink(folder, [instrument])
+    lay_ballast(folder, place.disk)
+    sink = FolderSink(folder, [instrument], place.disk)
     is_new = sink.journal.last_seq == 0 and sink.tape.pos == 0
     sink.journal.roll(place.first_day)
-    driver = build_driver(engine_config(settings, [MarketConfig(instrument=instrument, table=place.table)]))
+    began_with = first_values(folder)
+    then = settings if began_with is None else settings.with_values(began_with, IN_PLACE)
+    driver = build_driver(engine_config(then, [MarketConfig(instrument=instrument, table=place.table)]))
     telling = Telling([instrument], zone, say)
     board = Board(driver.engine, one_session=place.one_session, live=place.live)
-    driver.sinks = (sink, board, telling)
-    words = () if sink.journal.repair is None else (
+    snapshots = Snapshots(driver, sink, then)
+    driver.sinks = (sink, board, telling, snapshots)
+    words: tuple[str, ...] = () if sink.journal.repair is None else (
         f"the journal's last line was torn and is kept in {sink.journal.repair.kept_in}",)
 
     def witness(step: Step) -> None:
         board.recalled(step)
         telling.recalled(step)
+        snapshots.step(step, b"")
 
-    recovered = recover(driver, sink, folder, witness)
-    sink.journal.remark("run", time.time_ns(), {
+    recovered = recover(driver, sink, folder, settings, witness)
+    if recovered.lost:
+        words += (f"{recovered.lost:,} ticks of the tape went with the power; the statistics lack them, the journal "
+                  "is whole",)
+    sink.journal.remark(STARTED, time.time_ns(), {
         "version": __version__, "feed": place.world.feed, "settings": settings_hash(settings),
-        "changes": list(plan.changes), "resumed_at": recovered.ticks,
+        "values": texts(settings), "changes": list(plan.changes), "resumed_at": recovered.ticks,
     })
     return Back(plan=plan, settings=settings, driver=driver, sink=sink, board=board, zone=zone, recovered=recovered,
-                is_new=is_new, words=words)
+                is_new=is_new, words=words, snapshots=snapshots)
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,9 +229,3 @@ def exchange_zone(settings: Settings, instrument: Instrument) -> ZoneInfo:
     """Give the time zone in which an instrument's hours are written."""
     rules = read_rules(config_file(settings.folder, "sessions.toml"), instrument.product_group)
     return ZoneInfo("UTC") if rules.always_open else rules.time_zone
-
-
-def settings_hash(settings: Settings) -> str:
-    """Hash every setting that is no secret."""
-    text = "\n".join(f"{row.path}={row.value}" for row in rows(settings))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

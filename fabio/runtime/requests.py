@@ -2,19 +2,37 @@
 
 from typing import get_args, get_type_hints
 
+import msgspec
+
 from fabio.engine.entries import OF_MODEL, day_tag
 from fabio.engine.mind import CHANGES_KEPT
 from fabio.engine.state import State
 from fabio.engine.turn import LIVE_ENTRY_STATES
-from fabio.journal.inbox import Answer, Outcome, Request
-from fabio.model.event import OperatorAsked
-from fabio.model.fact import StrategyChanged, ZonesSet
+from fabio.journal.inbox import EXPIRES_AFTER_NS, Answer, Outcome, Request
+from fabio.model.event import LessonArrived, OperatorAsked
+from fabio.model.fact import StrategyChanged, UpdateRefused, ZonesSet
+from fabio.model.step import Step
+from fabio.model.strategy import StrategyUpdate
+from fabio.regime.evidence import is_smaller
 from fabio.regime.notes import LIVING
 
 VERBS: tuple[str, ...] = get_args(get_type_hints(OperatorAsked)["verb"])
 LATER = frozenset({"webhook"})
 OF_LIFE = frozenset({"arm", "disarm"})
 """Verbs that take a while, and that each life answers its own way."""
+LESSON = "lesson"
+_REASON_MOST = 400
+
+
+class LessonData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a `lesson` carries: a change, and what stood there when it was tried."""
+
+    update: StrategyUpdate
+    against: StrategyUpdate
+
+    def __post_init__(self) -> None:
+        if len(self.update.reason) > _REASON_MOST:
+            raise ValueError(f"its reason has {len(self.update.reason)} letters; {_REASON_MOST} are the most")
 
 
 def answer_of(request: Request, state: State, halted_by_file: bool, ts_ns: int) -> Answer | None:
@@ -26,8 +44,10 @@ def answer_of(request: Request, state: State, halted_by_file: bool, ts_ns: int) 
         return no("refused", f"{request.verb} is not in this version")
     if request.verb in OF_LIFE:
         return no("refused", "the file HALT is in the folder") if request.verb == "arm" and halted_by_file else None
+    if request.verb == LESSON:
+        return _answer_of_lesson(request, state, ts_ns)
     if request.verb not in VERBS:
-        return no("invalid", f"{request.verb!r} is not known; known: {', '.join([*VERBS, *sorted(OF_LIFE)])}")
+        return no("invalid", f"{request.verb!r} is not known; known: {', '.join([*VERBS, *sorted(OF_LIFE), LESSON])}")
     if request.verb in ("enable", "disable") and request.name not in state.strategies:
         known = ", ".join(sorted(state.strategies))
         return no("refused", f"no strategy is named {request.name!r}; known: {known}")
@@ -39,12 +59,40 @@ def answer_of(request: Request, state: State, halted_by_file: bool, ts_ns: int) 
     return None
 
 
-def event_of(request: Request, now_ns: int) -> OperatorAsked:
+def _answer_of_lesson(request: Request, state: State, ts_ns: int) -> Answer | None:
+    try:
+        update = msgspec.convert(request.data, LessonData).update
+    except msgspec.ValidationError as error:
+        return Answer(id=request.id, ts_ns=ts_ns, outcome="invalid", message=f"no lesson: {error}")
+    known = state.strategies.get(update.name)
+    is_old = abs(ts_ns - request.ts_ns) > EXPIRES_AFTER_NS
+    if known is None or not is_old or is_smaller(update, known):
+        return None
+    return Answer(id=request.id, ts_ns=ts_ns, outcome="expired", message="a lesson that could let more be traded holds "
+                  f"for {EXPIRES_AFTER_NS // 1_000_000_000} s after it was sent, as whatever could")
+
+
+def event_of(request: Request, now_ns: int) -> OperatorAsked | LessonArrived:
     """Turn a request into the event it is journaled as; `now_ns` is the runtime clock."""
+    if request.verb == LESSON:
+        lesson = msgspec.convert(request.data, LessonData)
+        return LessonArrived(ts_ns=now_ns, id=request.id, update=lesson.update, against=lesson.against)
     return OperatorAsked(
         ts_ns=now_ns, id=request.id, verb=request.verb,  # type: ignore[arg-type]  # one of VERBS
         name=request.name, reason=request.reason,
     )
+
+
+def told_of(request: Request, step: Step) -> tuple[Outcome, str]:
+    """Say what became of a request that is journaled."""
+    if request.verb == LESSON:
+        for fact in step.facts:
+            if isinstance(fact, UpdateRefused):
+                return "refused", fact.reason
+            if isinstance(fact, StrategyChanged):
+                return "done", fact.id
+        return "done", "it stands so already"
+    return "done", f"{request.verb}: journaled and done"
 
 
 def why_not_undone(state: State, wanted: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from fabio.adapters.data.tapes import open_tape
 from fabio.engine.seams import MarketConfig
+from fabio.journal.room import check_room
 from fabio.journal.tape import TapeReader
 from fabio.journal.world import Claim, World, claim, read_world
 from fabio.model.instrument import Instrument
@@ -49,9 +50,10 @@ def prepare(plan: RunPlan, settings: Settings, say: Callable[[str], None]) -> Re
 
     Raises
     ------
-    OtherWorld, FolderBusy, RecoveryFailed, TapeError, ConfigError
+    NoRoom, OtherWorld, FolderBusy, RecoveryFailed, TapeError, ConfigError
         See each; the folder is let go of.
     """
+    check_room(plan.logs)
     chosen_model(settings, plan.model)  # whose key is missing, before anything is opened
     if plan.feed == TOPSTEPX:
         return prepare_live(plan, settings, say)
@@ -144,7 +146,9 @@ def _check_same_tape(feed: FileFeed, folder: Path, position: int) -> None:
     """Refuse a file that has another content than what was lived through."""
     if position == 0:
         return
-    last = next(iter(TapeReader(folder).read(position - 1, position)))
+    last = next(iter(TapeReader(folder).read(position - 1, position)), None)
+    if last is None:
+        return  # the power has taken it
     there = next(iter(feed.tape.batches(start=position - 1)), None)
     if there is None or there.row(0) != last.row(0):
         raise RecoveryFailed(

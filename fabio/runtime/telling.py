@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fabio.journal.exchanges import Exchange as ModelExchange
 from fabio.model import fact as facts
+from fabio.model.event import SettingsChanged
 from fabio.model.instrument import Instrument
 from fabio.model.order import Order, Trade
 from fabio.model.regime import Regime
@@ -54,6 +55,8 @@ class Telling:
 
     def step(self, step: Step, body: bytes) -> None:
         """Say what a step's facts mean."""
+        if isinstance(step.event, SettingsChanged):
+            self._say(f"{self.clock(step.ts_ns)}  settings  {settings_words(step.event)}")
         for fact in step.facts:
             line = self._words(fact)
             if line:
@@ -146,6 +149,16 @@ class Telling:
         self._labels[market] = now
         was = "" if before is None else f"{regime_words(*before)} to "
         return f"regime    {was}{regime_words(*now)}, confidence {regime.confidence:.2f} ({regime.source})"
+
+
+def settings_words(event: SettingsChanged) -> str:
+    """Say which settings came into force.
+
+    >>> settings_words(SettingsChanged(ts_ns=0, values={"notes.shown_most": "3"}, changed=("notes.shown_most",),
+    ...                                states=()))
+    'now in force: notes.shown_most = 3'
+    """
+    return "now in force: " + ", ".join(f"{path} = {event.values.get(path, 'not set')}" for path in event.changed)
 
 
 def regime_words(label: str, direction: str) -> str:

@@ -37,6 +37,7 @@ from fabio.adapters.topstepx.roll import decide_roll
 from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside
 from fabio.adapters.topstepx.signalr.link import Dial, dial
 from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
+from fabio.journal.sync import SYSTEM, Disk
 from fabio.model.errors import ConfigError
 from fabio.model.event import JournaledEvent
 from fabio.model.instrument import Instrument
@@ -61,10 +62,13 @@ class Doors(msgspec.Struct, frozen=True):
         Makes a REST client that nothing was sent with yet.
     dial
         Opens a hub's socket.
+    disk
+        The file layer; a test gives one that fails.
     """
 
     open_rest: Callable[[Clock], Rest]
     dial: Dial
+    disk: Disk = SYSTEM
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):

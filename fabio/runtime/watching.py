@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from fabio.engine.machine import Engine
+from fabio.engine.machine import Engine, EngineConfig
 from fabio.engine.seams import Condition, Explains, NamedStrategy, StrategyPart
 from fabio.journal.times import iso
 from fabio.journal.units import Units
@@ -64,14 +64,18 @@ def watch(settings: Settings, folder: Path, moment: Moment, ask: Record | None, 
         `chain`, `symbol`, `decided_by`, and `asked`: when each strategy was last asked.
     """
     recorded = Recorded(settings, folder)
-    config = engine_config(settings, recorded.markets)
-    watched = {each.name: _Watched(each.part, moment.last_ns) for each in config.policy.strategies}
-    policy = msgspec.structs.replace(config.policy, strategies=tuple(
-        NamedStrategy(name=each.name, part=watched[each.name], state=each.state)
-        for each in config.policy.strategies
-    ))
-    engine = Engine(msgspec.structs.replace(config, policy=policy))
-    first = Again(engine, recorded).run_on(recorded.position_after(moment.last_ns))
+    watched: dict[str, _Watched] = {}
+
+    def wrap(config: EngineConfig) -> EngineConfig:
+        watched.update({each.name: _Watched(each.part, moment.last_ns) for each in config.policy.strategies})
+        policy = msgspec.structs.replace(config.policy, strategies=tuple(
+            NamedStrategy(name=each.name, part=watched[each.name], state=each.state)
+            for each in config.policy.strategies
+        ))
+        return msgspec.structs.replace(config, policy=policy)
+
+    engine = Engine(wrap(engine_config(recorded.began_with(), recorded.markets)))
+    first = Again(engine, recorded, wrap).run_on(recorded.position_after(moment.last_ns))
     chain: list[Record] = []
     looks: dict[str, _Look | None] = {}
     for place, market in enumerate(engine.markets):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 
 from fabio.adapters.data.instruments import find_instrument, load_instruments
 from fabio.adapters.data.sessions import load_sessions
@@ -49,6 +50,8 @@ def engine_config(settings: Settings, markets: Sequence[MarketConfig]) -> Engine
             sizing=SizeLimits(
                 slippage_reserve_ticks=assumptions.market_slippage_ticks + assumptions.stop_slippage_ticks,
                 size_limit=settings.account.size_limit,
+                room_share=Decimal(settings.orders.most_room_percent) / 100,
+                most_risk_usd=Decimal(settings.orders.most_risk_usd),
             ),
             orders=settings.orders,
             model=settings.model,
@@ -56,6 +59,7 @@ def engine_config(settings: Settings, markets: Sequence[MarketConfig]) -> Engine
             material=settings.material,
             learning=settings.learning,
             notes=settings.notes,
+            bounds=settings.bounds,
         ),
         assumptions=assumptions,
         regime=settings.regime,

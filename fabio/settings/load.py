@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -11,11 +11,14 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr, ValidationError
 
+from fabio.adapters.redact import KNOWN
+from fabio.adapters.sinks.targets import SinkSettings
 from fabio.engine.seams import NamedGuard, NamedStrategy, OrderPolicy
 from fabio.exchange.assumptions import Assumptions
 from fabio.model.errors import ConfigError, nearest
 from fabio.model.strategy import StrategyState
 from fabio.portfolio.account import AccountSettings
+from fabio.portfolio.order_policy import MICROS_PER_MINI, tier_minis
 from fabio.regime.authority import ModelSettings
 from fabio.regime.bounds import AnswerBounds
 from fabio.regime.budget import BudgetSettings
@@ -40,15 +43,19 @@ from fabio.settings.parts import (
 )
 from fabio.settings.places import MAIN_FILE, config_folder
 from fabio.settings.sources import (
+    COMMAND_LINE,
     PASSWORD_WORDS,
     Given,
     from_command_line,
     from_dotenv,
     from_environment,
+    from_text,
     from_toml,
+    to_text,
 )
 
 DEFAULT = "default"
+RECORD = "the record"
 _AT = re.compile(r"^(?P<words>.*?)(?: - at `\$(?P<place>[^`]*)`)?$", re.DOTALL)
 _ABOVE_ZERO = (
     "account.start_balance", "account.loss_limit", "account.daily_loss", "account.size_limit",
@@ -100,6 +107,7 @@ class Settings:
     orders: OrderPolicy
     regime: RegimeSettings
     zones: ZoneSettings
+    sinks: SinkSettings
     guards: tuple[NamedGuard, ...]
     strategies: tuple[NamedStrategy, ...]
     values: Mapping[str, Any]
@@ -122,6 +130,38 @@ class Settings:
                 raise ConfigError(f"it is not set{hint}", where=f"variable {variable}", key=path,
                                   expected=f"{variable} in the environment or in .env")
         return str(username), key.get_secret_value() if key is not None else ""
+
+
+    def with_values(
+        self, values: Mapping[str, str], sections: Collection[str] | None = None, *, over_command_line: bool = True,
+    ) -> "Settings":
+        """Give these settings with others' values: what a journal says was in force.
+
+        Parameters
+        ----------
+        values
+            As `show.texts` wrote them. Those of settings that this version does not have are left out.
+        sections
+            Taken over, None for all.
+        over_command_line
+            Whether also what was given on the command line now is taken from there.
+
+        Raises
+        ------
+        ConfigError
+            If a value is none any more.
+        """
+        merged = {path: (Given(path, value, self.origins[path].where), self.origins[path])
+                  for path, value in self.values.items() if self.origins[path].where != DEFAULT}
+        for path, entry in catalogue().items():
+            wanted = sections is None or path.partition(".")[0] in sections
+            given = path in merged and merged[path][1].where.startswith(COMMAND_LINE)
+            if not wanted or entry.secret or (given and not over_command_line):
+                continue
+            merged.pop(path, None)
+            if path in values and values[path] != to_text(entry.default):
+                merged[path] = Given(path, from_text(entry, values[path], RECORD), RECORD), Origin(RECORD)
+        return _checked(self.folder, merged, list(self.warnings))
 
 
 def load(*, config: Path | None = None, overrides: Sequence[str] = (), without: Sequence[str] = (),
@@ -174,6 +214,7 @@ def _checked(folder: Path, merged: dict[str, tuple[Given, Origin]], warnings: li
     _check_positive(given)
     basics = _basics(given)
     sections: dict[str, Any] = {name: _section(name, section_struct(name), given) for name in SECTIONS}
+    _check_tier(sections["account"], given)
     guards = tuple(guard for name in part_names(GUARDS) if (guard := _guard(name, given)) is not None)
     strategies = tuple(_strategy(name, given) for name in part_names(STRATEGIES))
     values = {path: entry.default for path, entry in catalogue().items()}
@@ -264,6 +305,16 @@ def _check_positive(given: Mapping[str, Given]) -> None:
                               expected=f"above 0 to {_MOST}")
 
 
+def _check_tier(account: AccountSettings, given: Mapping[str, Given]) -> None:
+    """Hold the account's size limits to what TopstepX lets an account of its tier hold."""
+    minis = tier_minis(account)
+    for path, value, most in (("account.mini_limit", account.mini_limit, minis),
+                              ("account.size_limit", account.size_limit, minis * MICROS_PER_MINI)):
+        if value > most and path in given:
+            raise ConfigError("it is beyond the account's tier", where=given[path].where, key=path,
+                              value=given[path].value, expected=f"above 0 to {most} at this start balance")
+
+
 def _basics(given: Mapping[str, Given]) -> Basics:
     tree: dict[str, Any] = {}
     for path, each in given.items():
@@ -279,4 +330,9 @@ def _basics(given: Mapping[str, Given]) -> Basics:
         words = error["msg"].removeprefix("Value error, ")
         meant = "live" if path == "agent.mode" and str(culprit.value).lower().startswith("l") else ""
         raise ConfigError(words, where=culprit.where, key=path, suggestion=meant,
-                          value=None if entry.secret else culprit.value) from None
+                          value=None if entry.secret else _without_login(culprit.value)) from None
+
+
+def _without_login(value: Any) -> Any:
+    """Mask keys before a message cuts a long value: half an address shows a login that nobody recognises."""
+    return KNOWN.hide_keys(value) if isinstance(value, str) else value

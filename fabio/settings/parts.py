@@ -28,6 +28,7 @@ SECTIONS = {
     "orders": "fabio.engine.seams:OrderPolicy",
     "regime": "fabio.regime.reading:RegimeSettings",
     "zones": "fabio.regime.zones:ZoneSettings",
+    "sinks": "fabio.adapters.sinks.targets:SinkSettings",
 }
 """Section -> the struct that holds and checks it."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from fabio.adapters.redact import KNOWN
 from fabio.model.errors import ConfigError
 from fabio.settings.basics import Basics
 from fabio.settings.catalog import Entry, catalogue, expected_words
@@ -16,6 +17,7 @@ from fabio.settings.load import Settings
 from fabio.settings.parts import GUARDS, SECTIONS, STRATEGIES, InitialState, part_names, section_struct
 from fabio.settings.parts import settings_struct as part_struct
 from fabio.settings.places import shipped_folder
+from fabio.settings.sources import to_text
 
 MASK = "********"
 _SENTENCE = re.compile(r"(?<=[^.])[.;] ")
@@ -37,10 +39,19 @@ def rows(settings: Settings) -> list[Row]:
     found = []
     for path, entry in catalogue().items():
         value, origin = settings.values[path], settings.origins[path]
-        text = MASK if entry.secret and value is not None else toml_text(value)
+        text = MASK if entry.secret and value is not None else KNOWN.hide_keys(toml_text(value))
         found.append(Row(path=path, variable=entry.variable, value=text, origin=origin.where,
                          overruled=origin.overruled, words=entry.words))
     return found
+
+
+def texts(settings: Settings) -> dict[str, str]:
+    """Write every setting that is no secret as text that an environment variable could hold."""
+    return {
+        path: to_text(settings.values[path]) for path, entry in catalogue().items()
+        if not entry.secret and (settings.values[path], entry.default) != (None, None)
+        and KNOWN.hide_keys(text := to_text(settings.values[path])) == text  # an address may hold a login
+    }
 
 
 def toml_text(value: Any) -> str:
@@ -132,11 +143,7 @@ def env_example() -> str:
 
 
 def _variable_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple | dict):
-        return "'" + json.dumps(value) + "'"
-    return toml_text(value)
+    return f"'{to_text(value)}'" if isinstance(value, list | tuple | dict) else to_text(value)
 
 
 def toml_example() -> str:

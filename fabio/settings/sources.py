@@ -5,6 +5,7 @@ setting; TOML gives values. Nothing is guessed: `yes`, `1` and `treu` are no boo
 """
 
 import io
+import json
 import math
 import re
 import tomllib
@@ -20,16 +21,25 @@ import orjson
 from dotenv.parser import parse_stream
 from pydantic import SecretStr
 
+from fabio.adapters.redact import KNOWN
 from fabio.model.errors import ConfigError, nearest
 from fabio.settings.catalog import PREFIX, VARIABLES, Entry, catalogue, expected_words, plain_types
 from fabio.settings.parts import GUARDS, part_names
 from fabio.settings.places import read_text
 
 INT64 = 2**63
+COMMAND_LINE = "command line"
+"""How every origin of that layer begins."""
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
 _KEY = re.compile(r"""\s*([A-Za-z0-9_\-."' ]+?)\s*=""")
+LONGEST_LINE = 1000
+"""Characters of a line whose place is told; the patterns above take the square of it."""
+OURS = ("TOPSTEP", "LLM_DECISION_")
+"""How names begin that no other program has; OPENAI_ is everybody's."""
+MOST_LINES = 2000
+"""Of `.env`."""
 PASSWORD = "TOPSTEP_PASSWORD"
 PASSWORD_WORDS = (
     "the venue takes no password here but an API key: make one at topstepx.com (Settings, API) and set "
@@ -49,18 +59,19 @@ def from_command_line(overrides: Sequence[str], without: Sequence[str]) -> Itera
     """Read `--set section.key=value` and `--without GUARD`."""
     for override in overrides:
         path, equals, text = override.partition("=")
-        where = f"command line, --set {path.strip()}" if equals else "command line"
+        where = f"{COMMAND_LINE}, --set {path.strip()}" if equals else COMMAND_LINE
         if not equals:
             raise ConfigError(f"--set {override} has no value", where=where,
                               expected="--set section.key=value")
         entry = known(path.strip(), where)
         if entry.secret:
+            KNOWN.keep_secret(text)
             raise ConfigError("a secret on the command line is seen by every program", where=where,
                               key=entry.path, expected=f"the variable {entry.variable}, or a line in .env")
         yield Given(entry.path, from_text(entry, text, where), where)
     guards = part_names(GUARDS)
     for name in without:
-        where = f"command line, --without {name}"
+        where = f"{COMMAND_LINE}, --without {name}"
         if name not in guards:
             raise ConfigError("there is no such guard", where=where, suggestion=nearest(name, guards),
                               expected="one of " + ", ".join(guards))
@@ -78,8 +89,11 @@ def from_dotenv(path: Path, warnings: list[str]) -> Iterator[Given]:
     content = read_text(path)
     if content is None:
         return
+    lines = [line.rstrip() for line in content.split("\n")]  # the library takes the square of blanks at an end
+    if len(lines) > MOST_LINES:
+        raise ConfigError(f"it has {len(lines)} lines", where=str(path), expected=f"at most {MOST_LINES}")
     seen: dict[str, int] = {}  # variable -> its line
-    for binding in parse_stream(io.StringIO(content)):
+    for binding in parse_stream(io.StringIO("\n".join(lines))):
         line = binding.original.line
         line += len(binding.original.string) - len(binding.original.string.lstrip("\n"))
         where = f"{path.name}:{line}"
@@ -97,9 +111,13 @@ def from_dotenv(path: Path, warnings: list[str]) -> Iterator[Given]:
 
 def _variable(variable: str, text: str, where: str, warnings: list[str]) -> Iterator[Given]:
     if variable == PASSWORD and text:
+        KNOWN.keep_secret(text)
         warnings.append(f"{where}: {PASSWORD_WORDS}")
     path = VARIABLES.get(variable)
     if path is None and not variable.upper().startswith(PREFIX):
+        meant = nearest(variable, VARIABLES) if variable.startswith(OURS) and variable != PASSWORD else ""
+        if meant:
+            warnings.append(f"{where}: there is no setting {variable}, and it is not read; did you mean {meant}?")
         return
     if path is None:
         variables = {entry.variable: entry.path for entry in catalogue().values()}
@@ -112,6 +130,8 @@ def _variable(variable: str, text: str, where: str, warnings: list[str]) -> Iter
                               expected="FABIO_<SECTION>__<KEY>; `fabio config show` lists them all")
     if text:
         entry = catalogue()[path]
+        if entry.secret:
+            KNOWN.keep_secret(text)
         yield Given(path, from_text(entry, text, where), where)
 
 
@@ -136,12 +156,12 @@ def _flattened(table: dict[str, Any], prefix: str, lines: dict[str, int], file: 
     for name, value in table.items():
         path = f"{prefix}.{name}" if prefix else name
         where = f"{file}:{line}" if (line := _line_of(path, lines)) else file
-        holds_settings = any(each.startswith(path + ".") for each in entries)
-        if path not in entries and holds_settings and isinstance(value, dict):
+        if path not in entries and isinstance(value, dict) and any(each.startswith(path + ".") for each in entries):
             yield from _flattened(value, path, lines, file)
             continue
         entry = known(path, where)
         if entry.secret:
+            KNOWN.keep_secret(str(value))
             raise ConfigError("a secret in a configuration file is copied along with it", where=where,
                               key=path, expected=f"the variable {entry.variable}, or a line in .env")
         _finite(value, path, where)
@@ -156,7 +176,7 @@ def toml_lines(content: str) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     table = ""
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in _short_lines(content):
         if match := _TABLE.match(line):
             table = _bare(match[1])
             found.setdefault(table, number)
@@ -165,14 +185,20 @@ def toml_lines(content: str) -> dict[str, int]:
     return found
 
 
+def _short_lines(content: str) -> Iterator[tuple[int, str]]:
+    """Give the lines that a person can have meant, with their numbers."""
+    return ((number, line) for number, line in enumerate(content.splitlines(), 1) if len(line) <= LONGEST_LINE)
+
+
 def _bare(key: str) -> str:
     return ".".join(part.strip().strip("\"'") for part in key.split("."))
 
 
 def _line_of(path: str, lines: dict[str, int]) -> int | None:
-    inside = [line for key, line in lines.items() if key.startswith(path + ".")]
-    if path not in lines and inside:
-        return inside[0]  # a table that only its subtables name
+    if path not in lines:
+        inside = (line for key, line in lines.items() if key.startswith(path + "."))
+        if (first := next(inside, None)) is not None:
+            return first  # a table that only its subtables name
     while path not in lines and "." in path:
         path = path.rpartition(".")[0]
     return lines.get(path)
@@ -183,7 +209,7 @@ def _toml_words(content: str, words: str) -> str:
     if "overwrite" in words or "twice" in words:
         seen: dict[str, int] = {}
         table = ""
-        for number, line in enumerate(content.splitlines(), 1):
+        for number, line in _short_lines(content):
             match = _TABLE.match(line)
             if match:
                 table = path = _bare(match[1])
@@ -255,6 +281,17 @@ def from_text(entry: Entry, text: str, where: str) -> Any:
     suggestion = nearest(plain, ("true", "false")) if bool in kinds else ""
     raise ConfigError("it cannot be read", where=where, key=entry.path, value=text,
                       expected=expected_words(entry.type), suggestion=suggestion)
+
+
+def to_text(value: Any) -> str:
+    """Write a value so that `from_text` reads it.
+
+    >>> to_text(("a", "b")), to_text(None), to_text(Decimal("0.10")), to_text(True), to_text("MNQ")
+    ('["a", "b"]', 'none', '0.10', 'true', 'MNQ')
+    """
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, Decimal) else "none" if value is None else json.dumps(value)
 
 
 def _finite(value: Any, path: str, where: str) -> Any:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hub_side import Side, Tokens, Venue
-from virtual_time import START_S
 
 from fabio.adapters.data.instruments import load_instruments
 from fabio.adapters.data.sessions import load_sessions
@@ -24,6 +23,7 @@ from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.adapters.topstepx.stamps import stamp_text
 from fabio.model.event import FeedLost, FeedRestored
 from fabio.model.tick import Ticks
+from fabio.research.reliability.virtual_time import START_S
 
 S = 1_000_000_000
 ROOT = Path(__file__).parents[2]

@@ -17,11 +17,11 @@ from fabio.adapters.llm.asking import Ask, Terms
 from fabio.adapters.llm.client import OpenAIModel, Server, Times
 from fabio.adapters.llm.memory import Memory
 from fabio.adapters.llm.prices import Price
-from fabio.adapters.llm.redact import Redactor
 from fabio.adapters.llm.stub.desk import Desk
 from fabio.adapters.llm.stub.failures import FAILURES
 from fabio.adapters.llm.stub.inprocess import URL, StubTransport
 from fabio.adapters.llm.stub.script import Line, Script
+from fabio.adapters.redact import Redactor
 
 KEY = "sk-proj-" + "Planted0Secret1" * 3
 TERMS = Terms(model="gpt-5.4-mini")

@@ -11,7 +11,6 @@ from collections import Counter
 import pytest
 from broker_venue import FakeVenue
 from broker_world import entry, running
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.enums import LIVE
@@ -25,6 +24,7 @@ from fabio.model.event import (
     OrderRejected,
     OrderUnknown,
 )
+from fabio.research.reliability.virtual_time import run_virtual
 
 MUTATION_FAULTS = ("ok", "ok", "ok", "drop", "lost", "late", "error", "error after", "refuse", "never")
 READ_FAULTS = ("ok", "ok", "ok", "ok", "error", "empty")

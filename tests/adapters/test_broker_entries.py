@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from broker_venue import CANCELLED, CHILD_AFTER_S, FakeVenue
 from broker_world import entry, running
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import OrderStatus
 from fabio.adapters.topstepx.rest.outcomes import Refused
@@ -21,6 +20,7 @@ from fabio.model.event import (
     OrderUnknown,
     VenueSeen,
 )
+from fabio.research.reliability.virtual_time import run_virtual
 
 TAG = "fab7-O261120-1"
 

@@ -9,11 +9,11 @@ from broker_venue import CONTRACT, FakeVenue
 from broker_world import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.records import HalfTurn
 from fabio.model import command as commands
 from fabio.model.event import OrderCancelled, OrderFilled, VenueSeen
+from fabio.research.reliability.virtual_time import run_virtual
 
 
 def fills(world):

@@ -6,11 +6,11 @@ from broker_venue import CONTRACT, FakeVenue
 from broker_world import entry, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.records import HalfTurn, Order, Position
 from fabio.model import command as commands
 from fabio.model.event import OrderFilled
+from fabio.research.reliability.virtual_time import run_virtual
 
 TARGETS = ("GatewayUserTrade", "GatewayUserOrder", "GatewayUserPosition", "GatewayUserAccount")
 values = st.one_of(

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from broker_at_gateway import WORLD, Trader, at_gateway
 from gateway_worlds import ACCOUNT, LAST, NQ_ID
-from virtual_time import run_virtual
 
 from fabio.adapters.gateway.faults.script import Script, chaos
 from fabio.adapters.gateway.faults.spec import FaultSpec
@@ -15,6 +14,7 @@ from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.model import command as commands
 from fabio.model import event as events
 from fabio.model.order import Order
+from fabio.research.reliability.virtual_time import run_virtual
 
 FAULTY_S = 180.0
 
@@ -206,13 +206,13 @@ ASKED_AGAIN_S = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 async def kill(world, until_s):
-    """Ask for the close as an engine does: by its timer, and when a picture shows that something is held still."""
+    """Ask for the close as an engine does: by its timer, and when a picture shows that something is held or works."""
     loop = asyncio.get_running_loop()
     due_s, tries, read = loop.time(), 0, len(world.told)
     while world.held or world.own_live():
         seen = [each.picture for each in world.told[read:] if isinstance(each, events.VenueSeen)]
         read = len(world.told)
-        if loop.time() >= due_s or any(each.complete and each.positions for each in seen):
+        if loop.time() >= due_s or any(each.complete and (each.positions or each.orders) for each in seen):
             world.broker.submit(commands.ClosePosition(market=0, reason="kill"))
             world.broker.submit(commands.TakePicture(reason="kill"))
             due_s = loop.time() + ASKED_AGAIN_S[min(tries, 5)]

@@ -4,11 +4,11 @@ import asyncio
 
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.broker.errands import MOST_ERRANDS, Changes, Errands
 from fabio.adapters.topstepx.broker.lanes import ENTRIES_AT_ONCE, MOST_ENTRIES_WAITING, Job, Lanes
 from fabio.adapters.topstepx.signalr.timing import loop_clock
+from fabio.research.reliability.virtual_time import run_virtual
 
 
 class Bench:

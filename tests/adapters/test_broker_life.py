@@ -7,7 +7,6 @@ from broker_venue import FakeVenue
 from broker_world import entry, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.broker.life import LifeTimes
 from fabio.adapters.topstepx.broker.user_hub import NothingMerged, user_subscriptions
@@ -17,6 +16,7 @@ from fabio.adapters.topstepx.signalr.notices import AttemptFailed, Reason, Recor
 from fabio.adapters.topstepx.signalr.protocol import BadKind, BadRecord, invocation
 from fabio.model import command as commands
 from fabio.model.event import AccountSeen, OrderFilled, OrderRejected, VenueLost, VenueRestored, VenueSeen
+from fabio.research.reliability.virtual_time import run_virtual
 
 
 def life(world):

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from broker_venue import CONTRACT, FOREIGN_CONTRACT, MNQ, OPEN, START_NS, FakeVenue
 from broker_world import running
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.broker.rolls import why_ending
 from fabio.adapters.topstepx.broker.traded import TradedContract
@@ -15,6 +14,7 @@ from fabio.adapters.topstepx.records import Position
 from fabio.model import command as commands
 from fabio.model.event import BracketWorking, CommandFailed, OrderFilled, VenueLost, VenueSeen
 from fabio.model.venue import NO_MARKET
+from fabio.research.reliability.virtual_time import run_virtual
 
 ASK = commands.TakePicture(reason="test")
 READS = ("accounts", "positions", "open", "query", "trades")

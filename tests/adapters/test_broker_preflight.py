@@ -11,7 +11,6 @@ import pytest
 from gateway_worlds import ACCOUNT, LAST, NQ, NQ_ID, QM, SECOND, START_NS, gateway, prints
 from pydantic import SecretStr
 from rest_venue import Venue, connected, good, refusal
-from virtual_time import run_virtual
 
 from fabio.adapters.gateway.faults.layer import Faults
 from fabio.adapters.gateway.faults.script import Script
@@ -36,6 +35,7 @@ from fabio.adapters.topstepx.rest.tokens import Credentials
 from fabio.adapters.topstepx.rest.transport import Clock as RestClock
 from fabio.adapters.topstepx.signalr.timing import Clock
 from fabio.model.order import Leg
+from fabio.research.reliability.virtual_time import run_virtual
 
 TODAY = dt.date(2026, 6, 1)
 

@@ -7,11 +7,11 @@ from broker_venue import CANCELLED, OPEN, SUSPENDED, FakeVenue
 from broker_world import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import OrderStatus, OrderType
 from fabio.model import command as commands
 from fabio.model.event import BracketLost, BracketWorking, CommandFailed, OrderFilled
+from fabio.research.reliability.virtual_time import run_virtual
 
 ORDER = "O261120-1"
 TAG = f"fab7-{ORDER}"

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from gateway_worlds import HOUR, LAST, NQ, NQ_ID, SECOND, START_NS, gateway, prints, sessions
 from pydantic import SecretStr
-from virtual_time import run_virtual
 
 from fabio.adapters.gateway.core import Gateway
 from fabio.adapters.gateway.faults.layer import Faults
@@ -35,6 +34,7 @@ from fabio.adapters.topstepx.signalr.timing import loop_clock
 from fabio.features.market import MarketFeatures
 from fabio.model.event import FeedLost, FeedRestored
 from fabio.model.tick import Tick, Ticks
+from fabio.research.reliability.virtual_time import run_virtual
 
 FIRST_NS = START_NS + 2 * SECOND
 """The tape begins when the feed has had time to subscribe."""

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from feed_lab import MES, MNQ, NIGHT_NS, REGULAR_NS, Lab, S, TruthfulProbe, trade_event
 from hub_side import Script, Side, Tokens, Venue, refusing, unreachable
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.errors import CredentialsRefused
 from fabio.adapters.topstepx.feed.watchdog import Verdict
@@ -20,6 +19,7 @@ from fabio.adapters.topstepx.signalr.protocol import (
     invocation,
 )
 from fabio.model.event import FeedLost, FeedRestored
+from fabio.research.reliability.virtual_time import run_virtual
 
 SATURDAY_NS = REGULAR_NS + 26 * 3600 * S
 SUNDAY_16_59_NS = REGULAR_NS + 2 * 86_400 * S + 7 * 3600 * S + 59 * 60 * S

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from feed_lab import INSTRUMENTS, NIGHT_NS, REGULAR_NS, ROOT, S
 from rest_venue import Venue, connected, good, refusal
-from virtual_time import run_virtual
 
 from fabio.adapters.data.sessions import load_sessions
 from fabio.adapters.topstepx.feed.past import Past, PastMarket, fetch_past, load_past, make_past, minute_bars
@@ -18,6 +17,7 @@ from fabio.adapters.topstepx.records import Bar
 from fabio.adapters.topstepx.stamps import stamp_ns, stamp_text
 from fabio.features.market import MarketFeatures
 from fabio.features.remembered import Remembered
+from fabio.research.reliability.virtual_time import run_virtual
 from fabio.runtime.history import keep_history, read_history
 
 MNQ, CL = INSTRUMENTS["MNQ"], INSTRUMENTS["CL"]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tape_writing import NS, SESSIONS, real_tape
-from virtual_time import run_virtual
 
 from fabio.adapters.data.sessions import load_sessions
 from fabio.adapters.topstepx.enums import BarUnit
@@ -20,6 +19,7 @@ from fabio.adapters.topstepx.feed.watchdog import Alarm, Hours, Verdict, Watchdo
 from fabio.adapters.topstepx.records import Bar
 from fabio.adapters.topstepx.rest.endpoints import BarsQuery
 from fabio.adapters.topstepx.stamps import stamp_text
+from fabio.research.reliability.virtual_time import run_virtual
 
 LOOK_S = 0.25
 CHICAGO = ZoneInfo("America/Chicago")

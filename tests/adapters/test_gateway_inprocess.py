@@ -12,7 +12,6 @@ import msgspec
 from gateway_worlds import ACCOUNT, LAST, NQ_ID, SECOND, START_NS, gateway, prints
 from hub_side import QuoteMerging
 from pydantic import SecretStr
-from virtual_time import run_virtual
 
 from fabio.adapters.gateway.core import Gateway
 from fabio.adapters.gateway.faults.layer import Faults
@@ -37,6 +36,7 @@ from fabio.adapters.topstepx.signalr.inbox import Inbox
 from fabio.adapters.topstepx.signalr.notices import Connected, Lost, Notice
 from fabio.adapters.topstepx.signalr.session import Subscription
 from fabio.adapters.topstepx.signalr.timing import loop_clock
+from fabio.research.reliability.virtual_time import run_virtual
 
 ENTRY = PlaceOrder(account_id=ACCOUNT, contract_id=NQ_ID, type=2, side=0, size=1, custom_tag="E1",
                    stop_loss_bracket=Bracket(ticks=-40, type=4), take_profit_bracket=Bracket(ticks=80, type=1))

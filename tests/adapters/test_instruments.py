@@ -169,6 +169,7 @@ def test_a_wrong_entry_is_named_with_file_table_and_key(
         (b"[NQ\n", "not TOML"),
         (b"NQ = 1", "outside any table"),
         (b"#" * 1_100_000, "larger than"),
+        (b"schema = " + b"9" * 5000, "not TOML: .*4300 digits"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

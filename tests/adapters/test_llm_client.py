@@ -28,13 +28,13 @@ from llm_lab import (  # noqa: F401  # the fixture works by being here
     no_threads,
     now_s,
 )
-from virtual_time import run_virtual
 
 from fabio.adapters.llm.asking import Ask, Reason, Reply, call_hash
 from fabio.adapters.llm.prices import FREE, HIGHEST, Price, cost_of
 from fabio.adapters.llm.reading import read
 from fabio.adapters.llm.stub.desk import Desk
 from fabio.adapters.llm.troubles import retry_after_s
+from fabio.research.reliability.virtual_time import run_virtual
 
 REASONS = typing.get_args(Reason)
 # failures of the whole answer, not of its content -> reason

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import fabio
-from fabio.adapters.llm.redact import Redactor
+from fabio.adapters.redact import Redactor
 
 SECRET = "p1anted/Secret+Value=="
 

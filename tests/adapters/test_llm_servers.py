@@ -17,7 +17,6 @@ from llm_lab import (  # noqa: F401  # the fixture works by being here
     no_threads,
     written,
 )
-from virtual_time import run_virtual
 
 from fabio.adapters.llm.asking import Terms, canonical
 from fabio.adapters.llm.breaker import BreakerLimits
@@ -27,6 +26,7 @@ from fabio.adapters.llm.prices import Price
 from fabio.adapters.llm.probe import probe
 from fabio.adapters.llm.servers import Shape, body_of, is_loopback, shape_of
 from fabio.adapters.llm.stub.inprocess import URL
+from fabio.research.reliability.virtual_time import run_virtual
 
 OPENAI = "https://api.openai.com/v1"
 

@@ -15,12 +15,12 @@ from pydantic import SecretStr
 from fabio.adapters.llm.asking import Terms
 from fabio.adapters.llm.client import OpenAIModel, Server, Times, warm_up
 from fabio.adapters.llm.memory import Memory
-from fabio.adapters.llm.redact import Redactor
 from fabio.adapters.llm.stub.answers import example_of
 from fabio.adapters.llm.stub.desk import COMPLETIONS, Desk
 from fabio.adapters.llm.stub.failures import FAILURES, UnknownFailure, failing_of
 from fabio.adapters.llm.stub.script import BadScript, Line, Script, read_script
 from fabio.adapters.llm.stub.server import StubServer
+from fabio.adapters.redact import Redactor
 from fabio.adapters.sockets import bound_socket, url_of
 
 

@@ -22,15 +22,15 @@ from llm_lab import (  # noqa: F401  # the fixture works by being here
     no_threads,
     now_s,
 )
-from virtual_time import run_virtual
 
 from fabio.adapters.llm.asking import Ask, Failure, Reason, Reply, Terms, call_hash, failed
 from fabio.adapters.llm.breaker import Breaker, BreakerLimits
 from fabio.adapters.llm.recorder import Recorder
-from fabio.adapters.llm.redact import Redactor
 from fabio.adapters.llm.replayer import Replayer, read_recording
 from fabio.adapters.llm.stub.desk import Desk
 from fabio.adapters.llm.stub.script import Line, Script
+from fabio.adapters.redact import Redactor
+from fabio.research.reliability.virtual_time import run_virtual
 
 DAY_S = 86_400.0
 

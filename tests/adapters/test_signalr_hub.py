@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import pytest
 from hub_side import QUOTES, TRADES, URL, Bench, Side, Tokens, Venue, refusing, unreachable
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.errors import CredentialsRefused, NoAnswer, WireError
 from fabio.adapters.topstepx.signalr.hub import SubscriptionRefused
@@ -23,6 +22,7 @@ from fabio.adapters.topstepx.signalr.protocol import (
     render,
 )
 from fabio.adapters.topstepx.signalr.session import Subscription
+from fabio.research.reliability.virtual_time import run_virtual
 
 
 def trade(number):

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.events import EventReader
 from fabio.adapters.topstepx.feed.quote_merging import QuoteMerging
 from fabio.adapters.topstepx.signalr.inbox import Arrival, Inbox
 from fabio.adapters.topstepx.signalr.protocol import invocation
+from fabio.research.reliability.virtual_time import run_virtual
 
 
 def an_inbox(capacity):

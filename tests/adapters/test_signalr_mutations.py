@@ -6,7 +6,6 @@ import re
 
 import pytest
 from hub_side import TRADES, Bench, Side, Venue
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.events import BadItem, EventReader, Prints
 from fabio.adapters.topstepx.feed.quote_merging import QuoteMerging
@@ -21,6 +20,8 @@ from fabio.adapters.topstepx.signalr.protocol import (
     render,
 )
 from fabio.adapters.topstepx.signalr.reader import RecordReader
+from fabio.research.reliability.mutators import Mutator
+from fabio.research.reliability.virtual_time import run_virtual
 
 CONTRACT = "CON.F.US.MNQ.Z26"
 AT = "2026-08-27T14:30:00.1234567+00:00"
@@ -50,59 +51,6 @@ FRAMES = [render(record) for record in GOOD] + [render(GOOD[0]) + render(GOOD[9]
 MARK = invocation("mark", 1)
 MARK_FRAME = render(MARK)
 
-TOKENS = [b"null", b"NaN", b"-Infinity", b"1e400", b"1e999999999", b'"NaN"', b'"7"', b"-1", b"0", b"{}", b"[]", b"true",
-          b'"\\ud800"', b"99999999999999999999999999", b'"0001-01-01T00:00:00Z"', b"[" * 5000,
-          b"[" * 2000 + b"]" * 2000]
-BYTES = [b"\x1e", b"\x00", b"\xff", b"\xef\xbb\xbf", b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b" ", b"\n", b"9"]
-VALUE = re.compile(rb'-?\d+(?:\.\d+)?|"[^"]*"|null|\[\]|true')
-
-
-def mutated(draw, frame):
-    """Change a frame in one to three ways."""
-    for _ in range(draw.choice([1, 1, 1, 2, 3])):
-        frame = draw.choice(MUTATIONS)(draw, frame)
-    return frame
-
-
-def flip(draw, frame):
-    if not frame:
-        return frame
-    place = draw.randrange(len(frame))
-    return frame[:place] + bytes([frame[place] ^ (1 << draw.randrange(8))]) + frame[place + 1 :]
-
-
-def cut_out(draw, frame):
-    start, stop = sorted(draw.randrange(len(frame) + 1) for _ in range(2))
-    return frame[:start] + frame[stop:]
-
-
-def cut_off(draw, frame):
-    return frame[: draw.randrange(len(frame) + 1)]
-
-
-def insert(draw, frame):
-    place = draw.randrange(len(frame) + 1)
-    return frame[:place] + draw.choice(BYTES) + frame[place:]
-
-
-def repeat(draw, frame):
-    start, stop = sorted(draw.randrange(len(frame) + 1) for _ in range(2))
-    return frame[:stop] + frame[start:]
-
-
-def other_value(draw, frame):
-    found = list(VALUE.finditer(frame))
-    if not found:
-        return frame
-    value = draw.choice(found)
-    return frame[: value.start()] + draw.choice(TOKENS) + frame[value.end() :]
-
-
-def splice(draw, frame):
-    other = draw.choice(FRAMES)
-    return frame[: draw.randrange(len(frame) + 1)] + other[draw.randrange(len(other)) :]
-
-
 def without_separator(draw, frame):
     return frame.replace(b"\x1e", b"")
 
@@ -115,18 +63,17 @@ def fewer_arguments(draw, frame):
     return re.sub(rb'"arguments":\[[^,]*,?', b'"arguments":[', frame)
 
 
-MUTATIONS = [flip, flip, cut_out, cut_off, insert, repeat, other_value, other_value, other_value, splice,
-             without_separator, null_arguments, fewer_arguments]
+OF_FRAMES = (without_separator, null_arguments, fewer_arguments)
 
 
 def mutate_and_read(count, seed):
     """Feed mutated frames, each with a good one after it; give what was counted."""
-    draw = random.Random(seed)
+    mutator = Mutator(FRAMES, random.Random(seed), OF_FRAMES)
     reader, events, merging = RecordReader(), EventReader(), QuoteMerging()
     bad_records = bad_items = 0
     previous = GOOD[2]
     for _ in range(count):
-        frame = mutated(draw, draw.choice(FRAMES))
+        frame = mutator.mutated()
         records = reader.feed(frame) + reader.feed(MARK_FRAME)
         assert records[-1] == MARK, frame
         assert len(records) >= 2 or not frame.strip(), frame
@@ -160,10 +107,10 @@ def test_h22_a_hundred_thousand_mutated_frames(seed) -> None:
 
 
 def test_h22_a_connection_outlives_mutated_frames_and_tells_each_bad_one() -> None:
-    draw = random.Random(2)
+    mutator = Mutator(FRAMES, random.Random(2), OF_FRAMES)
     frames = []
     while len(frames) < 2_000:
-        frame = mutated(draw, draw.choice(FRAMES))
+        frame = mutator.mutated()
         reader = RecordReader()
         # a mutation that leaves or makes a Close is a Close
         if not any(isinstance(record, Close) for record in reader.feed(frame) + reader.feed(MARK_FRAME)):

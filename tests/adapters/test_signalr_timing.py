@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.signalr.timing import AtMost, TookTooLong, loop_clock
+from fabio.research.reliability.virtual_time import run_virtual
 
 
 def now_s():

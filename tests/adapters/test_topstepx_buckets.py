@@ -6,10 +6,10 @@ from bisect import bisect_right
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from virtual_time import START_S, run_virtual
 
 from fabio.adapters.topstepx.errors import NeverLeft
 from fabio.adapters.topstepx.rest.buckets import GENERAL_LIMIT, HISTORY_LIMIT, QUEUE_LIMIT, Gate, Limit, Urgency, Window
+from fabio.research.reliability.virtual_time import START_S, run_virtual
 
 ARRIVALS = some.lists(
     some.tuples(some.floats(0.0, 8.0), some.sampled_from(Urgency)), min_size=1, max_size=120

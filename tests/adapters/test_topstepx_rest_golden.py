@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from rest_venue import Venue, connected
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import OrderSide, OrderType
 from fabio.adapters.topstepx.errors import BadRequest
 from fabio.adapters.topstepx.records import Bracket, ModifyOrder, PlaceOrder
 from fabio.adapters.topstepx.rest.outcomes import Accepted
 from fabio.adapters.topstepx.rest.requests import LONGEST_TAG
+from fabio.research.reliability.virtual_time import run_virtual
 
 CONTRACT = "CON.F.US.ENQ.Z26"
 BID, ASK = OrderSide.BID, OrderSide.ASK

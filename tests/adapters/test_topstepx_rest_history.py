@@ -7,7 +7,6 @@ from decimal import Decimal
 import httpx
 import pytest
 from rest_venue import Venue, connected, good, refusal
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import BarUnit
 from fabio.adapters.topstepx.errors import BadRequest, PermanentError, WireError
@@ -15,6 +14,7 @@ from fabio.adapters.topstepx.records import Bar
 from fabio.adapters.topstepx.rest.endpoints import BarsQuery
 from fabio.adapters.topstepx.rest.history import Bars, retrieve_bars
 from fabio.adapters.topstepx.stamps import stamp_ns, stamp_text
+from fabio.research.reliability.virtual_time import run_virtual
 
 CONTRACT = "CON.F.US.ENQ.Z26"
 PATH = "/api/History/retrieveBars"

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from rest_venue import Answer, Venue, connected, good
-from virtual_time import START_S, run_virtual
 
 from fabio.adapters.topstepx.enums import OrderSide, OrderStatus, OrderType
 from fabio.adapters.topstepx.records import PlaceOrder
@@ -27,6 +26,7 @@ from fabio.adapters.topstepx.rest.lookup import (
 from fabio.adapters.topstepx.rest.outcomes import Unknown
 from fabio.adapters.topstepx.rest.session import Limits
 from fabio.adapters.topstepx.stamps import SECOND_NS, stamp_ns
+from fabio.research.reliability.virtual_time import START_S, run_virtual
 
 CONTRACT = "CON.F.US.ENQ.Z26"
 PLACE = "/api/Order/place"

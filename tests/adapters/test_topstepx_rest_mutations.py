@@ -11,7 +11,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from rest_venue import Answer, Venue, connected, good, refusal
-from virtual_time import START_S, run_virtual
 
 from fabio.adapters.topstepx.enums import (
     CloseError,
@@ -26,6 +25,7 @@ from fabio.adapters.topstepx.rest.buckets import Limit
 from fabio.adapters.topstepx.rest.calls import Patience
 from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Outcome, Refused, Unknown, outcome_of
 from fabio.adapters.topstepx.rest.session import Limits
+from fabio.research.reliability.virtual_time import START_S, run_virtual
 
 CONTRACT = "CON.F.US.ENQ.Z26"
 PLACE = "/api/Order/place"

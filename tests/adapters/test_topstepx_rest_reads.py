@@ -9,7 +9,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from rest_venue import WALL_S, Venue, connected, good, refusal
-from virtual_time import START_S, run_virtual
 
 from fabio.adapters.topstepx.enums import LIVE, OrderStatus
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
@@ -22,6 +21,7 @@ from fabio.adapters.topstepx.rest.tokens import Credentials
 from fabio.adapters.topstepx.rest.transport import Clock
 from fabio.adapters.topstepx.stamps import stamp_ns
 from fabio.model.errors import ConfigError
+from fabio.research.reliability.virtual_time import START_S, run_virtual
 
 CONTRACT = "CON.F.US.ENQ.Z26"
 START_NS = stamp_ns("2026-11-20T14:30:00Z")

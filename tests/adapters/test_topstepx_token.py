@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import SecretStr
 from rest_venue import KEY, WALL_S, Venue, connected, good, jwt, refusal
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.enums import LoginError
 from fabio.adapters.topstepx.errors import CredentialsRefused, NoAnswer, PermanentError, TemporaryError, WireError
@@ -18,6 +17,7 @@ from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Refused
 from fabio.adapters.topstepx.rest.tokens import LIFE_IF_UNREADABLE_S, token_life_s
 from fabio.model.errors import ConfigError
+from fabio.research.reliability.virtual_time import run_virtual
 
 LOGIN, VALIDATE = "/api/Auth/loginKey", "/api/Auth/validate"
 HOUR_S = 3600.0

@@ -31,16 +31,25 @@ class Often:
 
 
 _load = loading.load
+_with_values = loading.Settings.with_values
 
 
 def load(**options: Any) -> loading.Settings:
+    return often(_load(**options))
+
+
+def with_values(self: loading.Settings, *values: Any, **options: Any) -> loading.Settings:
+    return often(_with_values(self, *values, **options))
+
+
+def often(loaded: loading.Settings) -> loading.Settings:
     state = StrategyState(enabled=False, max_trades_per_session=1000, min_rr=0.5)
-    often = NamedStrategy(name="often", part=Often(), state=state)
-    loaded = _load(**options)
+    strategy = NamedStrategy(name="often", part=Often(), state=state)
     guards = tuple(guard for guard in loaded.guards if guard.name in ("strategy_enabled", "kill_switch"))
-    return dataclasses.replace(loaded, strategies=(often,), guards=guards)
+    return dataclasses.replace(loaded, strategies=(strategy,), guards=guards)
 
 
 if __name__ == "__main__":
     loading.load = load  # type: ignore[assignment]
+    loading.Settings.with_values = with_values  # type: ignore[method-assign]
     sys.exit(main())

@@ -141,3 +141,12 @@ def test_a_damaged_tape_ends_it_with_a_sentence(cli: Cli, tmp_path: Path) -> Non
     said = cli("gateway", "--port", "0", "--tape", "tape.csv", "--symbol", "NQ")
     assert said.code == 3
     assert "tape.csv" in said.err
+
+
+@pytest.mark.parametrize("verb", ["gateway", "stub"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_server_of_ours_is_not_opened_to_other_machines(cli: Cli, verb: str, host: str) -> None:
+    said = cli(verb, "--port", "0", "--host", host)
+    assert (said.code, said.out) == (3, "")
+    assert "can be reached from other machines" in said.err
+    assert "ssh -L" in said.err

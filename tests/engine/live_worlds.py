@@ -257,7 +257,9 @@ def folds_again(desk: Desk) -> bool:
         for fact in step.facts:
             again.apply(fact)
     return (
-        again.state.venue == mine.venue and again.state.orders == mine.orders and again.state.account == mine.account
+        again.state.command_times == mine.command_times and again.state.entry_ids == mine.entry_ids
+        and again.state.venue == mine.venue and again.state.orders == mine.orders
+        and again.state.account == mine.account
         and [(each.position, each.exit_asked, each.care) for each in again.state.markets]
         == [(each.position, each.exit_asked, each.care) for each in mine.markets]
     )

@@ -21,6 +21,10 @@ from fabio.engine.machine import Engine
 from fabio.model import command as commands
 from fabio.model import event as events
 from fabio.model.venue import VenueOrder, VenuePicture, VenuePosition
+from fabio.portfolio.account import AccountSettings
+
+RICH = AccountSettings(daily_loss=Decimal(2_000))
+"""May lose a whole run's trades without being halted: what is looked at is whether book and venue agree."""
 
 
 class Lab:
@@ -38,7 +42,7 @@ class Lab:
         wishes = strategy or enter_each_bar()
         inner = wishes.wish
         wishes.wish = lambda view: inner(view) if view.now_ns < self.heal_ns else None
-        self.drive, self.kept = driver(config(wishes))
+        self.drive, self.kept = driver(config(wishes, account=RICH))
         self.drive.broker = self
         self.engine: Engine = self.drive.engine
         self.venue = Venue(self._over_hub, lambda: self.now_ns)

@@ -20,6 +20,7 @@ from views import (
 from fabio.guards import (
     loss_streak,
     max_position,
+    max_trades_per_session,
     min_reward_risk,
     regime_mismatch,
     session_hours,
@@ -141,3 +142,19 @@ def test_a_strategy_in_neither_list_may_trade_in_any_regime():
 def test_a_strategy_in_both_lists_is_refused():
     with pytest.raises(ValueError, match="mine"):
         regime_mismatch.Settings(trend=("mine",), balance=("mine",))
+
+
+def test_a_strategy_with_one_trade_a_session_may_make_it():
+    view = make_view(state=msgspec.structs.replace(make_view().state, max_trades_per_session=1))
+    assert check(max_trades_per_session, make_signal(), view).passed
+
+
+def test_a_stop_one_tick_away_is_on_the_losing_side():
+    near = make_signal(stop_ticks=PRICE_TICKS - 1, target_ticks=PRICE_TICKS + 2)
+    assert check(min_reward_risk, near, make_view()).passed
+
+
+@pytest.mark.parametrize(("above", "below", "passed"), [(400, 0, True), (0, 400, True), (401, 0, False), (0, 401, False)])
+def test_time_above_and_below_value_counts_the_same_against_balance(above, below, passed):
+    stats = make_stats(in_value_30min_ns=600, above_value_30min_ns=above, below_value_30min_ns=below)
+    assert check(regime_mismatch, make_signal(), make_view(stats=stats, regime=None)).passed is passed

@@ -19,7 +19,7 @@ from fabio.journal.writer import Journal
 @pytest.fixture
 def logs(tmp_path):
     folder = tmp_path / "logs"
-    journal, records = Journal(folder), Records(folder, {"ES": ES})
+    journal, records = Journal(folder), Records(folder, {"ES": ES}, last_seq=0)
     for step in day():
         journal.append(step)
         records.write(step)

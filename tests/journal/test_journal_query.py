@@ -19,7 +19,7 @@ QUESTIONS = re.findall(r'^fabio journal query "(.*)"$', PAGE.read_text("utf-8"),
 
 
 def _write_day(logs):
-    journal, records = Journal(logs), Records(logs, {"ES": ES})
+    journal, records = Journal(logs), Records(logs, {"ES": ES}, last_seq=0)
     for step in day():
         journal.append(step)
         records.write(step)

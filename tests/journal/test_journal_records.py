@@ -24,7 +24,7 @@ def _bytes(logs):
 
 
 def _write(logs, steps):
-    journal, records = Journal(logs), Records(logs, INSTRUMENTS)
+    journal, records = Journal(logs), Records(logs, INSTRUMENTS, last_seq=0)
     for each in steps:
         journal.append(each)
         records.write(each)
@@ -178,11 +178,11 @@ def test_a_torn_exchange_is_cut_and_the_next_one_stands_on_its_own_line(tmp_path
     exchange = Exchange(ask_id="A1", symbol="ES", ts_ns=START_NS, source="rules", request={}, request_hash="",
                         response=None, outcome="timeout", reason="15 s")
     for _ in range(2):
-        records = Records(tmp_path, INSTRUMENTS)
+        records = Records(tmp_path, INSTRUMENTS, last_seq=0)
         records.exchange(exchange)
         records.exchange(exchange)
         records.close()
         path = tmp_path / "llm_exchanges.jsonl"
         path.write_bytes(path.read_bytes()[:-20])
-    Records(tmp_path, INSTRUMENTS).close()
+    Records(tmp_path, INSTRUMENTS, last_seq=0).close()
     assert [record["outcome"] for record in _lines(tmp_path, "llm_exchanges")] == ["timeout"] * 2

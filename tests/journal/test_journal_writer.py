@@ -1,4 +1,4 @@
-import os
+import errno
 import stat
 
 import msgspec
@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_stories import ES, START_NS, day, step, ticks
 
-from fabio.journal import writer as writer_module
 from fabio.journal.files import JournalDamaged, day_files
+from fabio.journal.pen import Pen
 from fabio.journal.reader import read_remarks, read_steps, verify
 from fabio.journal.tape import TapeReader, TapeWriter
 from fabio.journal.writer import Journal, JournalFailed
 from fabio.model import fact
+from fabio.research.reliability.faulty_disk import Fault, FaultyDisk
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60,
                        deadline=None)
@@ -35,8 +36,22 @@ def _size(logs):
     return _file(logs).stat().st_size
 
 
-def _raise_io_error(descriptor):
-    raise OSError(5, "I/O error")
+class _Spy(FaultyDisk):
+    """Notes what the folder shows at each write of the journal and each sync."""
+
+    def __init__(self, look):
+        super().__init__()
+        self.look = look
+        self.seen = []
+
+    def write(self, descriptor, data):
+        if data.startswith(b'{"v":1,'):
+            self.seen.append(("write", self.look()))
+        return super().write(descriptor, data)
+
+    def sync(self, descriptor):
+        self.seen.append(("sync", self.look()))
+        super().sync(descriptor)
 
 
 def _date(seq, day):
@@ -79,14 +94,15 @@ def test_nothing_is_on_disk_before_flush_and_all_of_it_after(tmp_path):
     journal.close()
 
 
-def test_a_durable_step_waits_for_the_drive(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(writer_module, "sync_file", lambda descriptor: synced.append(_size(tmp_path)))
-    journal = Journal(tmp_path)
+def test_a_durable_step_waits_for_the_drive(tmp_path):
+    disk = _Spy(lambda: _size(tmp_path))
+    journal = Journal(tmp_path, disk=disk)
     journal.append(step(1))
-    assert synced == []
+    assert disk.seen == []
+    assert journal.durable_seq == 0
     journal.append(step(2), durable=True)
-    assert synced == [_size(tmp_path)]
+    assert disk.seen[-1] == ("sync", _size(tmp_path))
+    assert journal.durable_seq == 2
     journal.close()
 
 
@@ -144,7 +160,7 @@ def test_tails_set_aside_do_not_overwrite_each_other(tmp_path):
         path = _file(tmp_path)
         path.write_bytes(path.read_bytes()[:-5])
         Journal(tmp_path).close()
-    assert sorted(each.name for each in path.parent.iterdir())[1:] == [
+    assert sorted(each.name for each in path.parent.glob("*.torn-*")) == [
         "2013-09-03.jsonl.torn-1", "2013-09-03.jsonl.torn-2"]
 
 
@@ -216,34 +232,36 @@ def test_no_journal_is_unreadable_and_not_clean(tmp_path):
     assert list(read_steps(tmp_path)) == []
 
 
-def test_a_full_drive_stops_the_journal_for_good(tmp_path, monkeypatch):
-    journal = Journal(tmp_path)
+def test_a_full_drive_stops_the_journal_for_good(tmp_path):
+    disk = FaultyDisk()
+    journal = Journal(tmp_path, disk=disk)
     journal.append(step(1), durable=True)
-
-    def full(descriptor, data):
-        os.write(descriptor, data[:10])
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(writer_module, "write_whole", full)
-        with pytest.raises(JournalFailed, match="No space left"):
-            journal.append(step(2), durable=True)
-    with pytest.raises(JournalFailed):
+    disk.faults = (Fault(number=disk.calls["write"] + 1),)
+    with pytest.raises(JournalFailed, match="No space left"):
+        journal.append(step(2), durable=True)
+    disk.heal()
+    with pytest.raises(JournalFailed, match="No space left"):
         journal.append(step(3), durable=True)
+    assert set(disk.refused.values()) == {0}
     journal.close()
     again = Journal(tmp_path)
-    assert again.last_seq == 1
-    assert again.repair is not None
+    assert again.last_seq in (1, 2)  # the line was cut anywhere, or came whole
 
 
-def test_a_failed_sync_is_never_tried_again(tmp_path, monkeypatch):
-    journal = Journal(tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(writer_module, "sync_file", _raise_io_error)
-        with pytest.raises(JournalFailed, match="I/O error"):
-            journal.append(step(1), durable=True)
-    with pytest.raises(JournalFailed, match="I/O error"):
+def test_a_failed_sync_is_never_tried_again(tmp_path):
+    disk = FaultyDisk()
+    journal = Journal(tmp_path, disk=disk)
+    journal.append(step(1), durable=True)
+    disk.faults = (Fault(what="sync", number=disk.calls["sync"] + 1, code=errno.EIO, lasts=False),)
+    with pytest.raises(JournalFailed, match="Input/output error"):
+        journal.append(step(2), durable=True)
+    with pytest.raises(JournalFailed, match="Input/output error"):
         journal.flush()
+    with pytest.raises(JournalFailed, match="Input/output error"):
+        journal.append(step(3), durable=True)
+    assert journal.durable_seq == 1
+    assert set(disk.refused.values()) == {0}
+    journal.close()
 
 
 def test_remarks_stand_in_the_chain_without_a_number(tmp_path):
@@ -261,21 +279,16 @@ def test_remarks_stand_in_the_chain_without_a_number(tmp_path):
     assert verify(tmp_path).code == 0
 
 
-def test_the_tape_is_on_disk_before_the_line_that_names_its_ticks(tmp_path, monkeypatch):
-    tape = TapeWriter(tmp_path, [ES])
-    journal = Journal(tmp_path, tape)
+def test_the_tape_is_on_disk_before_the_line_that_names_its_ticks(tmp_path):
+    disk = _Spy(lambda: TapeReader(tmp_path).total)
+    pen = Pen()
+    tape = TapeWriter(tmp_path, [ES], disk, pen)
+    journal = Journal(tmp_path, tape, disk=disk, pen=pen)
     tape.append(ticks(20))
     journal.append(step(1))
-    totals = []
-    real = writer_module.write_whole
-
-    def spied(descriptor, data):
-        totals.append(TapeReader(tmp_path).total)
-        real(descriptor, data)
-
-    monkeypatch.setattr(writer_module, "write_whole", spied)
     journal.flush()
-    assert totals == [20]
+    assert ("write", 20) in disk.seen
+    assert ("write", 0) not in disk.seen
     journal.append(_date(2, "2013-09-05"))
     tape.append(ticks(5, first=20))
     journal.close()
@@ -283,3 +296,34 @@ def test_the_tape_is_on_disk_before_the_line_that_names_its_ticks(tmp_path, monk
     assert [path.name for path in day_files(tmp_path / "tape", ".tape")] == [
         "2013-09-03.tape", "2013-09-05.tape"]
     assert TapeReader(tmp_path).total == 25
+
+
+def test_a_hole_that_the_power_left_in_what_was_not_synced_is_a_torn_tail(tmp_path):
+    journal = Journal(tmp_path)
+    journal.append(step(1), durable=True)
+    known = _size(tmp_path)
+    for seq in range(2, 6):
+        journal.append(step(seq))
+    journal.flush()
+    path = _file(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[known + 10:known + 60] = bytes(50)
+    path.write_bytes(data)
+    again = Journal(tmp_path)
+    assert again.last_seq == 1
+    assert again.repair is not None
+    assert again.repair.cut_bytes == len(data) - known
+    again.close()
+
+
+def test_a_hole_in_what_was_synced_is_damage(tmp_path):
+    journal = Journal(tmp_path)
+    for seq in range(1, 6):
+        journal.append(step(seq))
+    journal.close()
+    path = _file(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[10:60] = bytes(50)
+    path.write_bytes(data)
+    with pytest.raises(JournalDamaged, match="line 1"):
+        Journal(tmp_path)

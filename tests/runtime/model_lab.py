@@ -16,7 +16,6 @@ import orjson
 import pytest
 from recovery_lab import MNQ
 from run_tapes import write_csv
-from virtual_time import run_virtual
 
 from fabio.adapters.llm.breaker import Breaker, BreakerLimits
 from fabio.adapters.llm.stub.desk import Desk
@@ -28,6 +27,7 @@ from fabio.model.step import Step
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import Ticks
 from fabio.model.view import View, Wake
+from fabio.research.reliability.virtual_time import run_virtual
 from fabio.runtime import advising, agent, paced
 from fabio.runtime.demo import Demo
 from fabio.runtime.reopen import Ready, RunPlan

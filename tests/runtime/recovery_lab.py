@@ -56,7 +56,7 @@ class Lab:
     def resume(self, folder: Path) -> tuple[Driver, FolderSink, Recovered]:
         """Come back to a folder."""
         driver, sink = self.open(folder)
-        return driver, sink, recover(driver, sink, folder)
+        return driver, sink, recover(driver, sink, folder, SETTINGS)
 
 
 def live(driver: Driver, ticks: Ticks) -> None:

@@ -1,90 +1,59 @@
-"""The whole agent at a gateway with three faults at once: what must hold, holds by the gateway's own books.
+"""The whole agent at a gateway with three faults at once, killed and started again, with people who act.
 
-`pytest -m slow tests/runtime/test_agent_chaos.py` runs many seeds; a failing one is repeated by its number.
+`fabio bench reliability --only chaos` runs many seeds, `--seed N` repeats one and tells all that happens.
 """
 
 import asyncio
 from pathlib import Path
 
 import pytest
-from live_books import entries_by_tag, unprotected_s, working_after
-from live_lab import LIVE_SETTINGS, Keep, World, arm
-from virtual_time import run_virtual
 
-from fabio.adapters.gateway.faults.script import chaos
 from fabio.adapters.gateway.plan import Switches
 from fabio.model import fact as facts
 from fabio.model.tick import Ticks
-from fabio.runtime.demo import Demo
-from fabio.runtime.reopen import Ready
-from fabio.runtime.wiring import instrument_of
-from fabio.settings.load import load
+from fabio.research.reliability.books import unprotected_s
+from fabio.research.reliability.chaos import live_and_judge
+from fabio.research.reliability.lab import Keep, World, arm
+from fabio.research.reliability.living import ACCOUNT_ID, lived
+from fabio.research.reliability.plot import draw, read_plot
+from fabio.research.reliability.street import calendar
+from fabio.research.reliability.virtual_time import run_virtual
 
-NS = 1_000_000_000
-ACCOUNT = 18_204_311
-SETTINGS = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
-MNQ = instrument_of(SETTINGS, "MNQ")
-FAULTS_S = 720.0
-HEAL_S = 60.0
-"""Time after the last fault until everything has to be equal; the bar is 15 s after the venue answers again."""
+PLOTS = sorted((Path(__file__).parents[1] / "research" / "chaos_plots").glob("*.json"))
 
 
-@pytest.fixture(scope="module")
-def market() -> tuple[Demo, Ticks]:
-    demo = Demo(SETTINGS, MNQ, 82)
+@pytest.mark.parametrize("seed", range(1000, 1006))
+def test_chaos(seed: int) -> None:
+    found = live_and_judge(draw(seed, 180))
+    assert found.counts["steps"] > 20
+    assert found.breaches == ()
+
+
+@pytest.mark.parametrize("path", PLOTS, ids=lambda path: path.stem)
+def test_what_was_found_once_stays_found_and_mended(path: Path) -> None:
+    assert live_and_judge(read_plot(path)).breaches == ()
+
+
+def test_a_close_that_fails_leaves_the_stop_at_the_venue() -> None:
+    path = next(path for path in PLOTS if path.stem == "exit-while-the-market-is-paused")
+    found = live_and_judge(read_plot(path))
+    assert found.counts["entries"] > 5
+    assert max(found.bare_s) < 5
+
+
+def test_one_plot_is_one_run() -> None:
+    def told() -> tuple[list[str], str]:
+        lines: list[str] = []
+        with lived(draw(1001, 120), lines.append) as living:
+            return lines, "".join(str(living.watch.steps[seq]) for seq in sorted(living.watch.steps))
+
+    assert told() == told()
+
+
+def test_without_faults_nothing_is_unprotected_longer_than_the_venue_takes(tmp_path: Path) -> None:
+    demo = calendar()
     day = demo.day(0)
-    return demo, day.ticks.slice(day.watched_from + 14_000, day.watched_from + 30_000)
-
-
-def live_through(market: tuple[Demo, Ticks], seed: int, folder: Path) -> tuple[World, Ready, Keep]:
-    demo, ticks = market
-    kept = Keep()
-    script = chaos(seed, FAULTS_S)
-
-    async def story() -> tuple[World, Ready]:
-        world = World(ticks, demo, switches=Switches(), script=script, often=True)
-        driving = asyncio.create_task(world.drive())
-        ready = await world.begin(folder)
-        ready.driver.sinks = (*ready.driver.sinks, kept)
-        await world.live(ready, world.start_ns + int((FAULTS_S + HEAL_S) * NS), arm)
-        ready.close()
-        driving.cancel()
-        return world, ready
-
-    return *run_virtual(story()), kept
-
-
-def check(world: World, ready: Ready, kept: Keep) -> None:
-    gateway = world.gateway
-    assert [tag for tag, count in entries_by_tag(gateway, ACCOUNT).items() if count > 1] == []
-    contract = gateway.listings.streamed()[0].id
-    there = gateway.accounts[ACCOUNT].held_steps(contract)
-    state = ready.driver.engine.state
-    position = state.markets[0].position
-    ours = 0 if position is None else position.size_steps
-    foreign = state.venue.foreign_steps.get(0, 0)
-    assert ours + foreign == there
-    if there == 0:
-        assert working_after(gateway, ACCOUNT) == []
-    booked = [fact.fill.id for fact in kept.facts(facts.FillBooked)]
-    assert len(booked) == len(set(booked))
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_chaos(market: tuple[Demo, Ticks], seed: int, tmp_path: Path) -> None:
-    check(*live_through(market, seed, tmp_path / "logs"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(10, 300))
-def test_more_chaos(market: tuple[Demo, Ticks], seed: int, tmp_path: Path) -> None:
-    check(*live_through(market, seed, tmp_path / "logs"))
-
-
-def test_without_faults_nothing_is_unprotected_longer_than_the_venue_takes(
-    market: tuple[Demo, Ticks], tmp_path: Path,
-) -> None:
-    demo, ticks = market
+    ticks: Ticks = day.ticks.slice(day.watched_from + 14_000, day.watched_from + 22_000)
     kept = Keep()
 
     async def story() -> World:
@@ -98,6 +67,6 @@ def test_without_faults_nothing_is_unprotected_longer_than_the_venue_takes(
         return world
 
     world = run_virtual(story())
-    bare = unprotected_s(world.gateway, ACCOUNT)
+    bare = unprotected_s(world.gateway, ACCOUNT_ID)
     assert kept.facts(facts.TradeClosed)
     assert all(seconds < 0.1 for seconds in bare), bare

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from virtual_time import START_S, run_virtual
 
+from fabio.research.reliability.virtual_time import START_S, run_virtual
 from fabio.runtime.clock import Clock, Moment
 
 BEGAN_NS = 1_780_320_000_000_000_000

@@ -164,7 +164,7 @@ def test_a_killed_run_comes_back_with_the_same_state(
 def test_a_replay_against_the_record_finds_no_difference(lived: tuple[Path, str, bytes]) -> None:
     folder, _, _ = lived
     recorded = Recorded(SETTINGS, folder)
-    again = Again(empty_machine(SETTINGS, recorded), recorded)
+    again = Again(empty_machine(recorded), recorded)
     assert again.run() is None
     assert again.steps > 100
 
@@ -195,7 +195,7 @@ def test_a_hole_filled_after_a_restart_comes_back_too(begun: Begun, tmp_path: Pa
     assert again.digest == driver.digest
     assert again.engine.snapshot() == driver.engine.snapshot()
     recorded = Recorded(SETTINGS, folder)
-    assert Again(empty_machine(SETTINGS, recorded), recorded).run() is None
+    assert Again(empty_machine(recorded), recorded).run() is None
 
 
 def test_yesterday_s_shadows_end_when_bars_begin_the_session(begun: Begun, tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from live_lab import LIVE_SETTINGS, Keep, World, arm
-from virtual_time import run_virtual
 
 from fabio.engine.seams import MarketConfig
 from fabio.model import fact as facts
 from fabio.model import venue_fact
 from fabio.model.tick import Ticks
+from fabio.research.reliability.lab import LIVE_SETTINGS, Keep, World, arm
+from fabio.research.reliability.virtual_time import run_virtual
 from fabio.runtime.demo import Demo
 from fabio.runtime.recorded import Again, Recorded, empty_machine
 from fabio.runtime.reopen import Ready
@@ -95,6 +95,6 @@ def test_the_agents_book_is_the_gateways_book(both: tuple[Keep, Keep, World, Rea
 def test_the_recorded_live_day_comes_out_the_same_again(both: tuple[Keep, Keep, World, Ready, Path]) -> None:
     folder = both[-1]
     recorded = Recorded(SETTINGS, folder)
-    again = Again(empty_machine(SETTINGS, recorded), recorded)
+    again = Again(empty_machine(recorded), recorded)
     assert again.run() is None
     assert again.steps > 100

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import orjson
 import pytest
-from live_lab import LIVE_SETTINGS, World
-from virtual_time import run_virtual
 
 from fabio.adapters.topstepx.errors import AccountUnfit
 from fabio.journal.world import OtherWorld, claim, read_world
 from fabio.model.tick import Ticks
+from fabio.research.reliability.lab import LIVE_SETTINGS, World
+from fabio.research.reliability.virtual_time import run_virtual
 from fabio.runtime.demo import Demo
 from fabio.runtime.live import LiveLife, Uncertain
 from fabio.runtime.live_start import VenueSilent, prepare_live, world_tag
@@ -57,7 +57,7 @@ def test_it_begins_observing_with_the_venues_account_in_its_world(day: tuple[Dem
         world = read_world(tmp_path / "logs")
         assert world is not None
         assert (world.mode, world.feed, world.account) == ("live", "topstepx", "18204311")
-        assert {"token", "broker", "market feed", "ticks"} == set(ready.agent.life.tasks)
+        assert {"token", "broker", "gate", "market feed", "ticks"} == set(ready.agent.life.tasks)
     finally:
         ready.close()
 

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_lab import LIVE_SETTINGS, World, arm, trading_often
 from model_lab import KEY, TRADED, Kept, at_stub, in_virtual_time
 from recovery_lab import MNQ, SETTINGS
 from test_model_agent import injected
-from virtual_time import run_virtual
 
 from fabio.adapters.llm.stub.desk import Desk
 from fabio.adapters.llm.stub.failures import Failing
@@ -18,6 +16,8 @@ from fabio.adapters.llm.stub.script import Line, Script
 from fabio.model import fact as facts
 from fabio.model import venue_fact
 from fabio.model.tick import Ticks
+from fabio.research.reliability.lab import LIVE_SETTINGS, World, arm, trading_often
+from fabio.research.reliability.virtual_time import run_virtual
 from fabio.runtime.demo import Demo
 from fabio.runtime.recorded import Again, Recorded, empty_machine
 from fabio.runtime.reopen import Ready
@@ -114,4 +114,4 @@ def test_live_a_model_advises_and_its_entries_are_shadows(
     assert all(fact.decision.signal.setup != "model" for fact in kept.facts(facts.SignalApproved))
     settings = trading_often(load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS))
     recorded = Recorded(settings, folder)
-    assert Again(empty_machine(settings, recorded), recorded).run() is None
+    assert Again(empty_machine(recorded), recorded).run() is None

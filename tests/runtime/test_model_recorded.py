@@ -71,7 +71,7 @@ def alone_again(folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatc
     """Live through a folder again: without a key, and with every way out shut."""
     with shut_off(monkeypatch):
         recorded = Recorded(settings, folder)
-        again = Again(empty_machine(settings, recorded), recorded)
+        again = Again(empty_machine(recorded), recorded)
         assert again.run() is None
     return again
 

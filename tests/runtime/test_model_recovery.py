@@ -132,7 +132,7 @@ def test_a_day_gone_on_with_after_a_kill_ends_as_it_would_have(day: WholeDay, tm
 
 def test_a_day_with_a_model_is_lived_through_again_without_one(day: WholeDay) -> None:
     recorded = Recorded(SETTINGS, day.folder)
-    again = Again(empty_machine(SETTINGS, recorded), recorded)
+    again = Again(empty_machine(recorded), recorded)
     assert again.run() is None
     assert again.steps == len(day.steps)
 
@@ -145,6 +145,6 @@ def test_a_day_in_which_the_agent_was_killed_is_lived_through_again_too(day: Who
     live(driver, day.ticks.slice(0, recovered.ticks + 5_000), recovered.ticks)
     sink.close()
     recorded = Recorded(SETTINGS, folder)
-    again = Again(empty_machine(SETTINGS, recorded), recorded)
+    again = Again(empty_machine(recorded), recorded)
     assert again.run() is None
     assert again.steps > asked

@@ -21,7 +21,6 @@ from fabio.model.fact import (
     StrategyChanged,
     TradeClosed,
 )
-from fabio.runtime.recovery import RecoveryFailed
 from fabio.runtime.summary import Summary
 
 RECORDS = ("decisions.jsonl", "trades.jsonl", "shadow.jsonl", "learning.jsonl", "llm_exchanges.jsonl")
@@ -111,16 +110,6 @@ def test_coming_back_twice_changes_nothing(whole: WholeRun, tmp_path: Path) -> N
         sink.close()
         digests.append((driver.digest, len(list(read_steps(folder))), (folder / "decisions.jsonl").read_bytes()))
     assert digests[0] == digests[1]
-
-
-def test_a_tape_that_lost_ticks_the_journal_names_is_not_gone_on_with(whole: WholeRun, tmp_path: Path) -> None:
-    folder = tmp_path / "logs"
-    killed_after(whole.folder, folder, len(whole.steps), 0)
-    latest = sorted((folder / "tape").glob("*.tape"))[-1]
-    with latest.open("r+b") as file:
-        file.truncate(latest.stat().st_size - 28_000)
-    with pytest.raises(RecoveryFailed, match="part of it was lost"):
-        whole.lab.resume(folder)
 
 
 def test_an_operators_request_is_remembered_as_acted(whole: WholeRun, tmp_path: Path) -> None:

@@ -166,6 +166,22 @@ def test_keys_that_others_can_read_are_warned_of(place):
     assert place.load().warnings == ()
 
 
+@pytest.mark.parametrize(("variable", "meant"), [
+    ("TOPSTEP_APIKEY", "TOPSTEP_API_KEY"), ("TOPSTEP_USER_NAME", "TOPSTEP_USERNAME"),
+    ("LLM_DECISION_INTERVAL_DEFUALT", "LLM_DECISION_INTERVAL_DEFAULT"),
+])
+def test_a_misspelled_variable_without_our_prefix_is_warned_of_and_its_value_not_shown(place, variable, meant):
+    warning, = place.load(**{variable: "kanari-1234567"}).warnings
+    assert f"no setting {variable}" in warning
+    assert warning.endswith(f"did you mean {meant}?")
+    assert "kanari" not in warning
+
+
+def test_a_dotenv_of_endless_lines_or_blanks_is_read_or_refused_at_once(place):
+    assert "3001 lines" in str(place.fails(dotenv="A\n" * 3000))
+    assert place.load(dotenv="SYMBOL=NQ" + " " * 100_000).agent.symbol == "NQ"
+
+
 @pytest.mark.parametrize(("content", "where", "words"), [
     ("MODE=test\nMODE=live\n", ".env:2", "MODE stands twice, first in line 1"),
     ("MODE=test\n\nthis is no line\n", ".env:3", "NAME=value"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from fabio.model.errors import ConfigError
 
-SIZE_LIMIT_BYTES = 1_000_000
+SIZE_LIMIT_BYTES = 128_000
 """A table of contracts is some 20 kB; more is the wrong file."""
 
 
@@ -37,3 +37,5 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise ConfigError(f"{path} is not TOML: {str(error).split(';')[0]}") from None

@@ -64,6 +64,14 @@ class Orders:
         """Give an account's orders that may still change what is held, hidden ones too."""
         return [self.get(order_id) for order_id in self._live.get(account_id, ())]
 
+    def ids(self, account_id: int) -> tuple[int, ...]:
+        """Give the ids of all orders of an account, hidden ones too, oldest first."""
+        return tuple(self._of_account.get(account_id, ()))
+
+    def versions(self, order_id: int) -> tuple[tuple[int, Order], ...]:
+        """Give every version of an order with the time since when it is so, oldest first."""
+        return tuple(self._versions[order_id])
+
     def created_ns(self, order_id: int) -> int:
         """When an order was made."""
         return self._created_ns[order_id]

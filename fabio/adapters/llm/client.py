@@ -15,10 +15,10 @@ from fabio.adapters.llm.asking import NOTHING_USD, Ask, Failure, Reply, Terms, U
 from fabio.adapters.llm.memory import Memory
 from fabio.adapters.llm.prices import HIGHEST, PRICES, Price, cost_of, most_cost, price_of
 from fabio.adapters.llm.reading import Said, read
-from fabio.adapters.llm.redact import Redactor
 from fabio.adapters.llm.servers import Shape, body_of, is_loopback, shape_of
 from fabio.adapters.llm.transport import BoundedTransport, open_transport
 from fabio.adapters.llm.troubles import Trouble, trouble_of
+from fabio.adapters.redact import Redactor
 
 _CONNECT_S = 3.0
 _LONGEST_NAME = 100

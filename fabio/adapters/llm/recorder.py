@@ -15,7 +15,7 @@ from fabio.adapters.llm.asking import (
     digest,
     parameters_of,
 )
-from fabio.adapters.llm.redact import Redactor
+from fabio.adapters.redact import Redactor
 
 _ENCODE = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)

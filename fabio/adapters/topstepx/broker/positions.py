@@ -36,6 +36,10 @@ class Positions:
         """Tell whether the hub's last word was that nothing is held."""
         return self._heard.get(market) == 0
 
+    def forget_word(self, market: int) -> None:
+        """Take the hub's last word for old: only what it says from now on tells that nothing is held."""
+        self._heard.pop(market, None)
+
     async def look(self, traded: TradedContract) -> int:
         """Ask what is held of a contract, in signed steps.
 

@@ -35,6 +35,9 @@ _LAST_MOMENT_S = 30.0
 _AFTER_FAILURE_S = 60.0
 _LOOK_EVERY_S = 60.0
 _REFUSED_FOR_S = 300.0
+_REFUSED_AGAIN_S = (5.0, *(10.0,) * 11, *(60.0,) * 5)
+"""How long a refusal is believed of a key that was good before, one after the other: the venue may be wrong, and
+something may have to be closed."""
 _LOGINS_PER_MINUTE = 5
 _CALL_S = 5.0
 _LONGEST_TOKEN = 16 * 1024
@@ -60,8 +63,8 @@ class _Held(msgspec.Struct, frozen=True):
 class Tokens:
     """Hands out the token that is good now.
 
-    All refusals to log in are kept for 5 minutes and handed to every caller: a wrong key is tried
-    once, not in a loop.
+    A refusal to log in is kept for 5 minutes and handed to every caller: a wrong key is tried once,
+    not in a loop. A key that was good before is tried again sooner, for the first minutes.
     """
 
     def __init__(self, transport: Transport, credentials: Credentials) -> None:
@@ -71,6 +74,8 @@ class Tokens:
         self._flight: asyncio.Task[_Held] | None = None
         self._refused: CredentialsRefused | None = None
         self._refused_until_s = float("-inf")
+        self._refusals = 0  # in a row
+        self._was_good = False
         self._failed_s = float("-inf")
         self._logins_s: deque[float] = deque(maxlen=_LOGINS_PER_MINUTE)
         transport.keep_secret(credentials.api_key)
@@ -167,10 +172,18 @@ class Tokens:
         except (CredentialsRefused, TemporaryError, WireError, PermanentError) as error:
             self._failed_s = self._now_s()
             if isinstance(error, CredentialsRefused):
-                self._refused, self._refused_until_s = error, self._failed_s + _REFUSED_FOR_S
+                self._refused, self._refused_until_s = error, self._failed_s + self._believed_s()
+                self._refusals += 1
             raise
         self._held, self._refused, self._failed_s = held, None, float("-inf")
+        self._refusals, self._was_good = 0, True
         return held
+
+    def _believed_s(self) -> float:
+        """How long the next refusal is believed."""
+        if not self._was_good or self._refusals >= len(_REFUSED_AGAIN_S):
+            return _REFUSED_FOR_S
+        return _REFUSED_AGAIN_S[self._refusals]
 
     async def _validated(self) -> _Held | None:
         held = self._held

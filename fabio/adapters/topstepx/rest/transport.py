@@ -5,7 +5,6 @@ came: `NeverLeft` (not a byte was sent) or `NoAnswer` (it may have arrived).
 """
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
+from fabio.adapters.redact import KNOWN
 from fabio.adapters.topstepx.errors import NeverLeft, NoAnswer, TemporaryError
 from fabio.adapters.topstepx.rest.buckets import Gate, Urgency
 from fabio.adapters.topstepx.rest.skew import Skew, http_date_s
@@ -24,9 +24,6 @@ RETRIEVE_BARS = "/api/History/retrieveBars"
 LARGEST_ANSWER = 32 * 1024 * 1024
 CONNECTIONS = 20
 _ORDINARY_LANES = 12
-_MASKED = "***"
-_SECRETS_KEPT = 12
-_LIKE_A_TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]+){1,2}", re.ASCII)
 _CONNECT_S = 4.0
 
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -94,7 +91,6 @@ class Transport:
         self._history = history
         # calls that hang must not take the last connection from an exit
         self._ordinary = asyncio.Semaphore(_ORDINARY_LANES)
-        self._secrets: list[str] = []
 
     async def send(self, call: Call, bearer: SecretStr | None = None) -> Reply:
         """Send it once.
@@ -118,16 +114,12 @@ class Transport:
         return reply
 
     def keep_secret(self, secret: SecretStr) -> None:
-        """Remember what must never stand in a message."""
-        self._secrets.append(secret.get_secret_value())
-        if len(self._secrets) > _SECRETS_KEPT:
-            del self._secrets[1]  # the oldest token; the first is the key
+        """Remember what must never stand in a message, here or anywhere else in the process."""
+        KNOWN.keep_secret(secret.get_secret_value())
 
     def hide(self, text: str) -> str:
-        """Take every known secret out of a text, and whatever looks like a token."""
-        for secret in self._secrets:
-            text = text.replace(secret, _MASKED)
-        return _LIKE_A_TOKEN.sub(_MASKED, text)
+        """Take every known secret out of a text, and whatever looks like a key of somebody."""
+        return KNOWN.hide(text)
 
     async def aclose(self) -> None:
         """Close the connections."""

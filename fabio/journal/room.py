@@ -1,0 +1,74 @@
+"""Room on the drive: how much a start needs, when entries end, and what is kept back for the exits.
+
+A full drive is met long before it is full: below 1 GiB nothing starts, below 256 MiB entries
+end. And 4 MiB lie in the file `ballast`: where the drive is full all the same, it is taken away,
+so that what is told while positions are closed (status, log, answers) has a place.
+"""
+
+import errno
+import os
+from pathlib import Path
+
+from fabio.journal.sync import SYSTEM, Disk, write_whole
+
+MIB = 1024 * 1024
+START_BYTES = 1024 * MIB
+ENTRIES_BYTES = 256 * MIB
+BALLAST_BYTES = 4 * MIB
+BALLAST = "ballast"
+
+
+class NoRoom(Exception):
+    """Too little room on the drive to begin (exit code 3)."""
+
+
+def check_room(folder: Path, disk: Disk = SYSTEM) -> None:
+    """Refuse to begin on a drive that is nearly full.
+
+    Raises
+    ------
+    NoRoom
+        Below `START_BYTES`.
+    """
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    free = disk.free_bytes(there)
+    if free < START_BYTES:
+        raise NoRoom(f"{free // MIB:,} MiB are free where {folder} lies, a start needs {START_BYTES // MIB:,}: who "
+                     "cannot write a journal cannot trade. Free some space, or name a folder on another drive with "
+                     "--logs")
+
+
+def room_words(folder: Path, disk: Disk = SYSTEM) -> str:
+    """Say that entries must end because the drive is nearly full; empty where it is not."""
+    free = disk.free_bytes(folder)
+    if free >= ENTRIES_BYTES:
+        return ""
+    return f"only {free // MIB:,} MiB are free on the drive of the record, entries need {ENTRIES_BYTES // MIB:,}"
+
+
+def lay_ballast(folder: Path, disk: Disk = SYSTEM) -> None:
+    """Set space aside, where it is not yet; a drive that has none to give gets none."""
+    path = folder / BALLAST
+    try:
+        if path.exists() and path.stat().st_size >= BALLAST_BYTES:
+            return
+        disk.remove(path)
+        descriptor = disk.open(path)
+        try:
+            for _ in range(BALLAST_BYTES // MIB):
+                write_whole(descriptor, os.urandom(MIB), disk)  # zeros take no room on some file systems
+        finally:
+            disk.close(descriptor)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+
+
+def drop_ballast(folder: Path, disk: Disk = SYSTEM) -> None:
+    """Give the space back, for whatever is still to be told."""
+    try:
+        disk.remove(folder / BALLAST)
+    except OSError:
+        return  # the drive takes nothing more at all

@@ -1,0 +1,97 @@
+"""All measurements of `fabio bench reliability`, in the order in which they run: add a line, and it is one."""
+
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from fabio.research.reliability.bar import Bar
+
+Say = Callable[[str], None]
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """A function `(n, say) -> Bar`, or `-> list[Bar]` where one run shows several figures.
+
+    Parameters
+    ----------
+    name
+        The word for `--only`.
+    where
+        `module:function` below `fabio.research.reliability`; it is imported only when it runs.
+    ci
+        `n` by default: what continuous integration runs.
+    full
+        `n` with `--full`: the size at which a release is judged.
+    """
+
+    name: str
+    where: str
+    ci: int
+    full: int
+
+
+MEASUREMENTS: tuple[Measurement, ...] = (
+    Measurement(name="chaos", where="chaos:chaos", ci=150, full=2_000),
+    Measurement(name="each_fault", where="chaos:each_fault_in_each_state", ci=1, full=20),
+    Measurement(name="box", where="limit_bars:orders_against_the_box", ci=2_000, full=10_000),
+    Measurement(name="exits", where="limit_bars:exits_under_trouble", ci=200, full=2_000),
+    Measurement(name="bad_states", where="limit_bars:entries_in_bad_states", ci=200, full=2_000),
+    Measurement(name="runaways", where="limit_bars:runaways", ci=10, full=100),
+    Measurement(name="session_minutes", where="calendar_bars:session_minutes", ci=300_000, full=5_521_500),
+    Measurement(name="session_years", where="calendar_bars:session_years", ci=4_000, full=30_000),
+    Measurement(name="flat_days", where="calendar_bars:flat_days", ci=30, full=500),
+    Measurement(name="refused_ticks", where="tick_bars:refused_ticks", ci=500, full=10_000),
+    Measurement(name="bad_prints", where="tick_bars:bad_prints", ci=1_000, full=10_000),
+    Measurement(name="misspelled_settings", where="input_bars:misspelled_settings", ci=200, full=2_000),
+    Measurement(name="settings_file", where="input_bars:settings_file", ci=300, full=100_000),
+    Measurement(name="settings_environment", where="input_bars:settings_environment", ci=300, full=100_000),
+    Measurement(name="dotenv", where="input_bars:dotenv", ci=300, full=100_000),
+    Measurement(name="tables", where="input_bars:tables", ci=200, full=100_000),
+    Measurement(name="inbox_file", where="input_bars:inbox_file", ci=1_000, full=100_000),
+    Measurement(name="hub_frame", where="input_bars:hub_frame", ci=5_000, full=100_000),
+    Measurement(name="rest_body", where="input_bars:rest_body", ci=5_000, full=100_000),
+    Measurement(name="gateway_request", where="input_bars:gateway_request", ci=2_000, full=100_000),
+    Measurement(name="model_answer", where="input_bars:model_answer", ci=1_000, full=100_000),
+    Measurement(name="model_body", where="input_bars:model_body", ci=5_000, full=100_000),
+    Measurement(name="journal_line", where="input_bars:journal_line", ci=1_000, full=100_000),
+    Measurement(name="tape_file", where="input_bars:tape_file", ci=50, full=10_000),
+    Measurement(name="journal_kills", where="journal_bars:kills", ci=60, full=1_000),
+    Measurement(name="journal_cuts", where="journal_bars:truncation", ci=1_000, full=65_536),
+    Measurement(name="journal_nuls", where="journal_bars:nul_fills", ci=1_000, full=65_536),
+    Measurement(name="journal_flips", where="journal_bars:bit_flips", ci=300, full=10_000),
+    Measurement(name="journal_full_drive", where="journal_bars:full_drives", ci=40, full=500),
+    Measurement(name="journal_failed_sync", where="journal_bars:failed_syncs", ci=20, full=200),
+    Measurement(name="journal_power", where="journal_bars:power_losses", ci=100, full=1_000),
+    Measurement(name="journal_slow_drive", where="journal_bars:slow_drive", ci=200, full=1_000),
+    Measurement(name="wedges", where="supervise_bars:wedges", ci=8, full=64),
+    Measurement(name="kills", where="process_bars:kills_on_paper", ci=45, full=1_000),
+    Measurement(name="venue_kills", where="venue_kills:kills_at_venue", ci=15, full=150),
+    Measurement(name="starts", where="process_bars:parallel_starts", ci=20, full=50),
+    Measurement(name="soak", where="soak:soak", ci=60, full=1_440),
+    Measurement(name="canaries", where="secret_bars:canaries", ci=1, full=3),
+)
+
+
+def measure(measurement: Measurement, n: int, say: Say) -> list[Bar]:
+    """Run one measurement with a size."""
+    module, function = measurement.where.split(":")
+    part = getattr(importlib.import_module(f"fabio.research.reliability.{module}"), function)
+    answer: Bar | Sequence[Bar] = part(n, say)
+    return [answer] if isinstance(answer, Bar) else list(answer)
+
+
+def chosen(names: Iterable[str]) -> list[Measurement]:
+    """Give the measurements with these names, all of them where none is named.
+
+    Raises
+    ------
+    ValueError
+        A name that is none of them.
+    """
+    wanted = list(names)
+    known = [each.name for each in MEASUREMENTS]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ValueError(f"there is no measurement {unknown[0]!r}; known: {', '.join(known)}")
+    return [each for each in MEASUREMENTS if not wanted or each.name in wanted]

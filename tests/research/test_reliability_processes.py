@@ -1,0 +1,28 @@
+"""Real agents, killed at random and started at once, in small numbers; `fabio bench reliability` has more."""
+
+import sys
+
+import pytest
+
+from fabio.research.reliability.bar import Bar
+from fabio.research.reliability.process_bars import kills_on_paper, parallel_starts
+from fabio.research.reliability.venue_kills import kills_at_venue
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="agents are forked")
+
+
+def all_hold(bars: list[Bar]) -> bool:
+    print(bars)  # noqa: T201 - shown where a bar does not hold
+    return all(bar.holds for bar in bars)
+
+
+def test_killed_on_paper_it_keeps_what_it_answered_and_lives_again_the_same() -> None:
+    assert all_hold(kills_on_paper(3, lambda line: None))
+
+
+def test_of_many_starts_in_one_folder_one_runs() -> None:
+    assert all_hold(parallel_starts(5, lambda line: None))
+
+
+def test_killed_while_it_trades_the_next_one_finds_the_same_and_orders_nothing_twice() -> None:
+    assert all_hold(kills_at_venue(2, lambda line: None))
