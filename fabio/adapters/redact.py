@@ -51,7 +51,8 @@ class Redactor:
         for secret in secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 # as it is, as it stands inside JSON, and inside an address
-                self._given |= dict.fromkeys((secret, json.dumps(secret)[1:-1], quote(secret, safe="")))
+                in_address = quote(secret, safe="", errors="replace")
+                self._given |= dict.fromkeys((secret, json.dumps(secret)[1:-1], in_address))
         while len(self._given) > _SECRETS_KEPT:  # tokens come and go; keys are given first, and stay
             del self._given[next(each for place, each in enumerate(self._given) if place == _KEYS_KEPT)]
         # the longest first: one may hold another

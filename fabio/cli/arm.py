@@ -14,7 +14,7 @@ AccountArgument = Annotated[
 
 
 def arm(account: AccountArgument = "", logs: LogsOption = DEFAULT_LOGS, timeout: TimeoutOption = 30.0) -> None:
-    """Let a live agent trade, until the flat-by time of this trade date.
+    """Let a live agent trade, until closing begins for the flat-by time of this trade date.
 
     It looks first: the account's name and settings, a picture of the venue that agrees with the
     agent's own book, no halt. What stands against it is said, and nothing is armed then.

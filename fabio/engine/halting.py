@@ -12,16 +12,23 @@ def close_market(turn: Turn, index: int, reason: str) -> None:
     Nothing may stand between the account and a smaller position, so no guard is asked. Where
     the venue has the orders, it is asked again until it is proven (see `duties`).
     """
-    record = turn.state.markets[index]
-    if record.exit_asked or (record.position is None and not works(turn, index)):
+    if not is_to_be_closed(turn, index):
         return
+    record = turn.state.markets[index]
     if turn.state.venue.has_orders:
-        if record.position is None and record.care.unproven is not None and record.care.unproven.closing:
-            return  # asked already, for the entries that work
         turn.note(FlatWanted(market=index, reason=reason, closing=True, kill=False))
     if record.position is not None:
         turn.note(ExitAsked(market=index, reason=reason))
     send_close(turn, index, reason)
+
+
+def is_to_be_closed(turn: Turn, index: int) -> bool:
+    """Tell whether something is held or works in a market whose close was not asked for."""
+    record, unproven = turn.state.markets[index], turn.state.markets[index].care.unproven
+    if record.position is not None:
+        return not record.exit_asked
+    asked = turn.state.venue.has_orders and unproven is not None and unproven.closing  # for the entries that work
+    return not record.exit_asked and not asked and works(turn, index)
 
 
 def send_close(turn: Turn, index: int, reason: str) -> None:

@@ -1,7 +1,7 @@
 """Limits that act on their own: the loss floor, the daily loss, the flat-by time, the operator."""
 
 from fabio.engine.effects import change_as_cycle, change_strategies, undo
-from fabio.engine.halting import close_market, end_arming, flatten, halt
+from fabio.engine.halting import close_market, end_arming, flatten, halt, is_to_be_closed
 from fabio.engine.mind import OPERATOR
 from fabio.engine.turn import Turn
 from fabio.engine.venue import duties
@@ -57,10 +57,8 @@ def next_timer_ns(turn: Turn) -> int:
         return due
     due = duties.next_due_ns(turn.state)
     on_paper = not turn.state.venue.has_orders
-    for market, record in zip(turn.markets, turn.state.markets, strict=True):
-        flat_by = market.flat_by_ns
-        if flat_by is not None and turn.state.now_ns < flat_by:
-            due = min(due, flat_by)
+    for index, record in enumerate(turn.state.markets):
+        due = min(due, _closing_due_ns(turn, index))
         position = record.position
         if on_paper and position is not None and position.stop_ticks is None and not record.exit_asked:
             due = min(due, -(-(position.opened_ns + PROTECTION_LIMIT_NS) // NS) * NS)
@@ -68,11 +66,28 @@ def next_timer_ns(turn: Turn) -> int:
     return due
 
 
+def _closing_due_ns(turn: Turn, index: int) -> int:
+    """When a market next wants to be looked at for its flat-by time.
+
+    It is where closing begins and, for the shadows that began since, at the time itself. What
+    opens behind that moment all the same (an entry whose outcome was not known, settings that
+    now begin to close earlier) is closed at the next second.
+    """
+    now_ns, closing_ns, flat_by_ns = turn.state.now_ns, turn.closing_ns(index), turn.markets[index].flat_by_ns
+    if closing_ns is None or flat_by_ns is None:
+        return NEVER
+    if now_ns < closing_ns:
+        return closing_ns
+    if is_to_be_closed(turn, index):
+        return (now_ns // NS + 1) * NS
+    return flat_by_ns if now_ns < flat_by_ns else NEVER
+
+
 def on_timer(turn: Turn, event: events.TimerFired) -> None:
-    """Flatten what has to be flat by now, and what stands unprotected."""
+    """Flatten what has to be flat soon, and what stands unprotected."""
     for index, (market, record) in enumerate(zip(turn.markets, turn.state.markets, strict=True)):
-        flat_by = market.flat_by_ns
-        if flat_by is not None and event.ts_ns >= flat_by:
+        closing_ns = turn.closing_ns(index)
+        if closing_ns is not None and event.ts_ns >= closing_ns:
             close_market(turn, index, "flat-by time")
             for fact in market.close_shadows(event.ts_ns):
                 turn.note(fact)

@@ -139,7 +139,7 @@ class Engine:
             start = stop
             if wake == 0:
                 break
-            state.now_ns = max(state.now_ns, int(ticks.ts_recv_ns[stop - 1]))
+            state.now_ns = max(state.now_ns, ticks.ts_recv_ns.item(stop - 1))
             self._wakes[wake] += 1
             self._wake(market, wake)
             if wake & TOUCHED_OR_REJECTED or self._turn.facts or self._turn.commands:

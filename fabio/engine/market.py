@@ -39,7 +39,7 @@ from fabio.regime.cadence import BANDS, zone_rows
 from fabio.regime.material import lines_of
 from fabio.regime.numbers import hours_of
 from fabio.regime.reading import Readings, RegimeSettings, read_market, session_age_s
-from fabio.regime.request import MarketPicture, OwnRecord, QuestionWriter
+from fabio.regime.request import AccountRecord, MarketPicture, OwnRecord, QuestionWriter
 from fabio.regime.rule_model import Brief
 from fabio.regime.zones import ZoneSettings, default_zones
 
@@ -85,6 +85,7 @@ class Market:
         self._kept: AtLastBar | None = None
         self._writer = QuestionWriter(config.instrument)
         self._hours = np.zeros(0, dtype=np.int64)
+        self._zone_rows: list[tuple[int, int, int]] | None = None  # as the loop has them, None where that is not known
         self._united: tuple[tuple[Zone, ...], ...] = ((), (), ())  # a model's, the profile's, both
         self._told: tuple[Zone, ...] | None = None  # the zones last told of, None after a bar
         self.told_version = 0  # of the agent's state, in the last question
@@ -118,7 +119,7 @@ class Market:
 
     def restored(self, kept: "AtLastBar | None") -> None:
         """Go on from restored arrays."""
-        self._stats = self._session = None
+        self._stats = self._session = self._zone_rows = None
         self._kept, self._told, self.told_version = kept, None, 0
         self._prints = ((), ())
         self._bars = self._features.bars(BARS_SHOWN)
@@ -234,12 +235,16 @@ class Market:
             self._united = (given, of_profile, (*given, *of_profile))
         return self._united[2]
 
-    def tell_agent(self, record: OwnRecord, now_ns: int) -> None:
+    def tell_agent(self, record: OwnRecord) -> None:
         """Put what the agent knows of itself into the next questions."""
-        self._writer.put_agent(record, now_ns, self.last_ticks())
+        self._writer.put_agent(record)
+
+    def tell_account(self, record: AccountRecord, now_ns: int) -> None:
+        """Put the account and what is held of this market into the next questions."""
+        self._writer.put_account(record, now_ns, self.last_ticks())
 
     def write_question(self, now_ns: int, given: tuple[Zone, ...], answers: Sequence[Regime]) -> tuple[bytes, Brief]:
-        """Write a question as of the last trade, after `tell_agent`."""
+        """Write a question as of the last trade, after `tell_agent` and `tell_account`."""
         features, kept, session = self._features, self._at_last_bar(), self.session
         zones = self.zones(given)
         if self._told is not zones:
@@ -267,9 +272,11 @@ class Market:
     def rezone(self, given: tuple[Zone, ...]) -> None:
         """Let the zones in force set the cadence; beyond `MAX_ZONES` high ones the first count."""
         rows = zone_rows(self.zones(given))[:MAX_ZONES]
-        if rows:
-            self._loop.zones[self._place, : len(rows)] = rows
-        self._control[ZONES] = len(rows)
+        if rows != self._zone_rows:
+            if rows:
+                self._loop.zones[self._place, : len(rows)] = rows
+            self._control[ZONES] = len(rows)
+            self._zone_rows = rows
         reband(self._loop.control[self._place], self._loop.zones[self._place], self.last_ticks())
 
     def read_by(self, regime: RegimeSettings, zones: ZoneSettings) -> None:

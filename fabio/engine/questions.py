@@ -57,8 +57,11 @@ def write(turn: Turn, index: int) -> tuple[bytes, Brief]:
     """Write a question about one market as of now."""
     state, market, record = turn.state, turn.markets[index], turn.state.markets[index]
     now_ns = state.now_ns
-    if record.position is not None or market.told_version != turn.version:
-        market.tell_agent(turn.own_record(index), now_ns)
+    is_told = market.told_version == turn.version
+    if not is_told:
+        market.tell_agent(turn.own_record())
         market.told_version = turn.version
+    if not is_told or record.position is not None:
+        market.tell_account(turn.account_record(index), now_ns)
     answers = record.last_answers if state.model is None else record.model_answers
     return market.write_question(now_ns, record.zones, answers)

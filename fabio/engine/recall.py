@@ -54,9 +54,9 @@ def recall(turn: Turn, step: Step, rebuild: bool) -> Question | None:
     state, event = turn.state, step.event
     state.now_ns = max(state.now_ns, step.ts_ns)
     if isinstance(event, TimerFired):
-        for market in turn.markets:
-            flat_by = market.flat_by_ns
-            if flat_by is not None and event.ts_ns >= flat_by:
+        for index, market in enumerate(turn.markets):
+            closing_ns = turn.closing_ns(index)
+            if closing_ns is not None and event.ts_ns >= closing_ns:
                 market.close_shadows(event.ts_ns)
     elif isinstance(event, FeedRestored):
         turn.markets[event.market].mark_gap(event.from_ns, event.to_ns)

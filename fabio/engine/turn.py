@@ -34,9 +34,10 @@ from fabio.regime.budget import BudgetSettings
 from fabio.regime.evidence import LearningSettings, Lesson
 from fabio.regime.material import MaterialSettings
 from fabio.regime.notes import NoteSettings
-from fabio.regime.request import OwnRecord
+from fabio.regime.request import AccountRecord, OwnRecord
 from fabio.regime.rule_model import RuleModel
 
+NS = 1_000_000_000
 _OF_QUESTIONS = frozenset({
     RegimeAsked, RegimeInferred, ModelAsked, ModelAnswered, ModelFailed, ModelHeld, UpdateRefused,
 })
@@ -135,6 +136,11 @@ class Turn:
                 total += open_pnl(position, market.instrument, market.last_ticks()) - position.fees
         return mark(self.state.account, total)
 
+    def closing_ns(self, index: int) -> int | None:
+        """When all of a market begins to be closed for its flat-by time; None where nothing demands to be flat."""
+        flat_by_ns = self.markets[index].flat_by_ns
+        return None if flat_by_ns is None else flat_by_ns - self.policy.orders.close_before_flat_by_s * NS
+
     def recent(self, index: int) -> Recent:
         """What guards remember of one market."""
         kept = self._recent.get(index)
@@ -175,22 +181,24 @@ class Turn:
                 size += instrument.size(count)
         return Held(size=size, mini_equivalents=minis)
 
-    def own_record(self, index: int) -> OwnRecord:
+    def own_record(self) -> OwnRecord:
         """What the agent tells a model of itself beside its last answers."""
-        state, record = self.state, self.state.markets[index]
-        positions = () if record.position is None else (record.position,)
-        theses = {
-            position.decision_id: state.open_decisions[position.decision_id].signal.reason
-            for position in positions if position.decision_id in state.open_decisions
-        }
+        state = self.state
         return OwnRecord(
             states=state.strategies,
             configured=self.configured,
             performance=state.performance,
             notes=notes.best(state.notes, self.policy.notes),
             lessons=self._lessons(),
-            positions=positions,
-            theses=theses,
+        )
+
+    def account_record(self, index: int) -> AccountRecord:
+        """What it tells of its account, and of what it holds of one market."""
+        state, position = self.state, self.state.markets[index].position
+        decision = None if position is None else state.open_decisions.get(position.decision_id)
+        return AccountRecord(
+            positions=() if position is None else (position,),
+            theses={} if decision is None else {decision.id: decision.signal.reason},
             account=self.account(),
             recent=self.recent(index),
         )

@@ -132,7 +132,7 @@ class ShadowBook:
 
     def drain(self) -> list[ShadowTrade]:
         """Take the shadows that are over, by time of exit, then by slot."""
-        if self.b[row.WAITING] == 0:
+        if self.b.item(row.WAITING) == 0:  # asked at every wake
             return []
         used = int(self.b[row.USED])
         over = np.flatnonzero(self.slots[row.STATE, :used] == row.OVER)
@@ -147,7 +147,7 @@ class ShadowBook:
         return trades
 
     def close_all(self, ts_ns: int, price_ticks: int) -> list[ShadowTrade]:
-        """End every shadow at the flat-by time or the session's end, and drain.
+        """End every shadow as trades end before the flat-by time, or with the session, and drain.
 
         What is due by then comes first; what is open closes at the price with slippage;
         what was not filled never is.

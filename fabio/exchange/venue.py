@@ -101,7 +101,7 @@ class Exchange:
         index, end = start, len(ticks) if stop is None else stop
         if index == end:
             return []
-        if self._idle and self._due_ns > ticks.ts_recv_ns[end - 1]:
+        if self._idle and self._due_ns > ticks.ts_recv_ns.item(end - 1):
             note_last(ticks.price_ticks, ticks.market, start, end, self._watch)
             return []
         while True:

@@ -16,7 +16,6 @@ from fabio.features.layout import (
     R_CVD,
     R_UNKNOWN,
     R_VOLUME,
-    RING,
     RING_MASK,
     SECOND,
     SECOND_NS,
@@ -25,7 +24,7 @@ from fabio.features.layout import (
     UNKNOWN,
     VOLUME,
 )
-from fabio.features.seconds import NO_HIGH, NO_LOW, extremes, record_at
+from fabio.features.seconds import NO_HIGH, NO_LOW, extremes, highest, lowest, record_at
 
 FEWEST_TRADES = 20
 FEWEST_SECONDS = 120
@@ -77,15 +76,15 @@ def exhaustion(
     first = last - n + 1
     if _mostly_unknown(s, first, last):
         return np.nan, np.nan
-    highest, lowest, latest = _delta_extremes(s, first, last)
+    high, low, latest = _delta_extremes(s, first, last)
     earlier_high, earlier_low = extremes(s, trades, now_ns - WINDOW_S * SECOND_NS, now_ns - 60 * SECOND_NS)
     buy = sell = np.nan
-    if highest > 0:
+    if high > 0:
         new_high = earlier_high != NO_HIGH and extreme[0] > earlier_high
-        buy = min(max(1 - latest / highest, 0.0), 1.0) if new_high else 0.0
-    if lowest < 0:
+        buy = min(max(1 - latest / high, 0.0), 1.0) if new_high else 0.0
+    if low < 0:
         new_low = earlier_low != NO_LOW and extreme[1] < earlier_low
-        sell = min(max(1 - latest / lowest, 0.0), 1.0) if new_low else 0.0
+        sell = min(max(1 - latest / low, 0.0), 1.0) if new_low else 0.0
     return buy, sell
 
 
@@ -109,17 +108,10 @@ def _mostly_unknown(s: NDArray[np.int64], first: int, last: int) -> bool:
 @piece
 def _delta_extremes(s: NDArray[np.int64], first: int, last: int) -> tuple[int, int, int]:
     """Highest, lowest and latest 60 s delta sampled at the ends of these seconds."""
-    highest, lowest, latest = NO_HIGH, NO_LOW, 0
-    second = first
     end = min(last, s[SECOND] - 1)
-    while second <= end:
-        place = second & RING_MASK
-        count = min(end - second + 1, RING - place)
-        for i in range(DELTAS_AT + place, DELTAS_AT + place + count):
-            highest = max(highest, s[i])
-            lowest = min(lowest, s[i])
-        latest = s[DELTAS_AT + place + count - 1]
-        second += count
+    high = highest(s, DELTAS_AT, first, end, NO_HIGH)
+    low = lowest(s, DELTAS_AT, first, end, NO_LOW)
+    latest = s[DELTAS_AT + (end & RING_MASK)] if first <= end else 0
     for second in range(max(first, s[SECOND]), last + 1):
         # seconds after the last trade: the CVD is carried, the window's start still moves
         earlier = second - 60
@@ -128,6 +120,6 @@ def _delta_extremes(s: NDArray[np.int64], first: int, last: int) -> tuple[int, i
             latest = 0
         elif earlier >= s[FIRST_SECOND]:
             latest -= s[record_at(earlier) + R_CVD]
-        highest = max(highest, latest)
-        lowest = min(lowest, latest)
-    return highest, lowest, latest
+        high = max(high, latest)
+        low = min(low, latest)
+    return high, low, latest

@@ -231,18 +231,33 @@ def booked_until(s: NDArray[np.int64], trades: NDArray[np.int64], until_ns: int)
     return inside, above, below, near
 
 
-@piece
-def _scan(s: NDArray[np.int64], first: int, last: int) -> tuple[int, int]:
-    """High and low of the ended seconds `first` to `last`, both included."""
-    high, low = NO_HIGH, NO_LOW
+@inlined
+def highest(s: NDArray[np.int64], column: int, first: int, last: int, high: int) -> int:
+    """Highest of `high` and a column's entries for the ended seconds `first` to `last`, both included.
+
+    One column at a time and counted from a place that cannot be negative, which numba makes vectors of.
+    """
     while first <= last:
         place = first & RING_MASK
         count = min(last - first + 1, RING - place)
-        for i in range(place, place + count):
-            high = max(high, s[HIGHS_AT + i])
-            low = min(low, s[LOWS_AT + i])
+        start = np.uint64(column + place)
+        for i in range(np.uint64(count)):
+            high = max(high, s[start + i])
         first += count
-    return high, low
+    return high
+
+
+@inlined
+def lowest(s: NDArray[np.int64], column: int, first: int, last: int, low: int) -> int:
+    """Lowest of `low` and a column's entries, as `highest`."""
+    while first <= last:
+        place = first & RING_MASK
+        count = min(last - first + 1, RING - place)
+        start = np.uint64(column + place)
+        for i in range(np.uint64(count)):
+            low = min(low, s[start + i])
+        first += count
+    return low
 
 
 @piece
@@ -274,7 +289,6 @@ def extremes(s: NDArray[np.int64], trades: NDArray[np.int64], from_ns: int, to_n
             high = max(high, price)
             low = min(low, price)
     if last_second - 1 >= first_second + 1:
-        middle_high, middle_low = _scan(s, first_second + 1, last_second - 1)
-        high = max(high, middle_high)
-        low = min(low, middle_low)
+        high = highest(s, HIGHS_AT, first_second + 1, last_second - 1, high)
+        low = lowest(s, LOWS_AT, first_second + 1, last_second - 1, low)
     return high, low

@@ -168,7 +168,7 @@ class Inbox:
             request = msgspec.json.decode(path.read_bytes(), type=Request)
         except FileNotFoundError:
             return None
-        except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
             return answer("invalid", str(error))
         if request.id != id_:
             return answer("invalid", f"the file is {id_}.json, its id {request.id}")

@@ -43,18 +43,6 @@ class _Line(msgspec.Struct, frozen=True):
     commands: tuple[Command, ...]
 
 
-class _Head(msgspec.Struct, frozen=True, gc=False):
-    """What stands in a line before its facts, as it is written."""
-
-    v: int
-    seq: int
-    ts_ns: int
-    ts: str
-    tape_pos: int
-    wake: int
-    event: JournaledEvent | None
-
-
 class _Body(msgspec.Struct, frozen=True, gc=False):
     """What a line and the digest share."""
 
@@ -121,8 +109,10 @@ def step_line(step: Step, prev: str, body: bytes | None = None) -> tuple[bytes, 
     """
     if body is None:
         body = step_digest_bytes(step)
-    head = _ENCODE(_Head(VERSION, step.seq, step.ts_ns, iso(step.ts_ns), step.tape_pos, step.wake, step.event))
-    return _sealed(b"".join((head[:-1], b",", body or EMPTY_BODY, b',"prev":"', prev.encode(), b'"')))
+    return _sealed(b'{"v":%d,"seq":%d,"ts_ns":%d,"ts":"%b","tape_pos":%d,"wake":%d,"event":%b,%b,"prev":"%b"' % (
+        VERSION, step.seq, step.ts_ns, iso(step.ts_ns).encode(), step.tape_pos, step.wake,
+        b"null" if step.event is None else _ENCODE(step.event), body or EMPTY_BODY, prev.encode(),
+    ))
 
 
 def remark_line(kind: str, ts_ns: int, data: dict[str, Any], prev: str) -> tuple[bytes, str]:
@@ -135,7 +125,7 @@ def remark_line(kind: str, ts_ns: int, data: dict[str, Any], prev: str) -> tuple
 
 def _sealed(head: bytes) -> tuple[bytes, str]:
     crc = f"{crc32(head):08x}"
-    return b"".join((head, b',"crc":"', crc.encode(), b'"}\n')), crc
+    return b'%b,"crc":"%b"}\n' % (head, crc.encode()), crc
 
 
 def check_line(line: bytes) -> tuple[str, str]:

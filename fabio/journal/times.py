@@ -11,6 +11,13 @@ def _day(days: int) -> str:
     return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
+@lru_cache(maxsize=16)
+def _minute(minutes: int) -> str:
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return f"{_day(day)}T{hour:02d}:{minute:02d}"
+
+
 @lru_cache(maxsize=16)  # a question, its answer and their record stand at one time
 def iso(ts_ns: int) -> str:
     """Write a time as ISO 8601 UTC with microseconds; the record's `ts_ns` stays the exact one.
@@ -20,9 +27,7 @@ def iso(ts_ns: int) -> str:
     """
     seconds, micros = divmod(ts_ns // 1000, 1_000_000)
     minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    day, hour = divmod(hours, 24)
-    return f"{_day(day)}T{hour:02d}:{minute:02d}:{second:02d}.{micros:06d}Z"
+    return f"{_minute(minutes)}:{second:02d}.{micros:06d}Z"
 
 
 def utc_day(ts_ns: int) -> str:

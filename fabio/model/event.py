@@ -273,7 +273,7 @@ class AccountSeen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ArmAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A person wants this account traded until a time of this trade date.
+    """A person wants this account traded until the end of this trade date.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ class ArmAsked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     loss_floor
         From the settings: the venue tells none.
     until_ns
-        The flat-by time of the trade date.
+        The flat-by time of the trade date; trading ends where closing for it begins.
     """
 
     ts_ns: int
@@ -311,7 +311,7 @@ VenueEvent = (
 JournaledEvent = (
     TimerFired | ModelConnected | RegimeAnswered | RegimeFailed | OrderAccepted | OrderRejected | OrderFilled
     | BracketWorking | OrderCancelled | OrderExpired | FeedLost | FeedRestored | OperatorAsked
-    | LessonArrived | SettingsChanged | HistoryLoaded | OrderUnknown | OrderLookedUp | BracketLost | CommandFailed | VenueSeen | VenueLost
-    | VenueRestored | AccountSeen | ArmAsked | DisarmAsked
+    | LessonArrived | SettingsChanged | HistoryLoaded | OrderUnknown | OrderLookedUp | BracketLost | CommandFailed
+    | VenueSeen | VenueLost | VenueRestored | AccountSeen | ArmAsked | DisarmAsked
 )
 Event = TicksArrived | JournaledEvent

@@ -122,7 +122,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
 class ShadowTrade(msgspec.Struct, frozen=True, kw_only=True):
     """What a signal, blocked or taken, would have made with its static bracket and a size of one step.
 
-    `exit_leg` is `close` when the flat-by time or the session's end closed it, and
+    `exit_leg` is `close` when closing for the flat-by time or the session's end closed it, and
     `never_filled` where a limit entry was not reached in time (all results 0).
     """
 

@@ -27,9 +27,14 @@ RANGES: dict[str, tuple[int, int]] = {
     "most_losses_in_a_row": (1, 20),
     "most_age_s": (1, 300),
     "most_skew_s": (1, 60),
-    "before_flat_by_s": (60, 7200),
+    "before_flat_by_s": (120, 7200),
+    "close_before_flat_by_s": (120, 3600),
 }
-"""Key -> least and most that it may be. 140 commands in a minute are what the venue's gate leaves beside exits."""
+"""Key -> least and most that it may be. 140 commands in a minute are what the venue's gate leaves beside exits.
+
+The account is to be flat and without orders a minute before the flat-by time: closing begins no later than a
+minute before that, and what is closing takes no entries.
+"""
 TIERS = ((Decimal(50_000), Decimal(5)), (Decimal(100_000), Decimal(10)), (Decimal(150_000), Decimal(15)))
 """Start balance up to which, and the most mini-equivalents TopstepX lets such an account hold."""
 TIERS_BY_LOSS_LIMIT = ((Decimal(2_000), Decimal(5)), (Decimal(3_000), Decimal(10)), (Decimal(4_500), Decimal(15)))
@@ -80,7 +85,10 @@ class OrderPolicy(msgspec.Struct, frozen=True, kw_only=True):
     most_skew_s
         Most seconds that the exchange's clock may run ahead of ours, 1 to 60.
     before_flat_by_s
-        No entries within so many seconds of the flat-by time, or of the close where there is none, 60 to 7200.
+        No entries within so many seconds of the flat-by time, or of the close where there is none, 120 to 7200; not
+        less than `close_before_flat_by_s`.
+    close_before_flat_by_s
+        Seconds before the flat-by time at which everything is closed and working orders are cancelled, 120 to 3600.
     """
 
     limit_good_for_s: float = 120.0
@@ -100,7 +108,8 @@ class OrderPolicy(msgspec.Struct, frozen=True, kw_only=True):
     most_losses_in_a_row: int = 10
     most_age_s: int = 60
     most_skew_s: int = 30
-    before_flat_by_s: int = 300
+    before_flat_by_s: int = 1200
+    close_before_flat_by_s: int = 300
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -110,6 +119,9 @@ class OrderPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if self.least_stop_ticks > self.most_stop_ticks:
             raise ValueError(f"least_stop_ticks is {self.least_stop_ticks}, above most_stop_ticks "
                              f"({self.most_stop_ticks})")
+        if self.before_flat_by_s < self.close_before_flat_by_s:
+            raise ValueError(f"before_flat_by_s is {self.before_flat_by_s}, below close_before_flat_by_s "
+                             f"({self.close_before_flat_by_s})")
 
 
 def tier_minis(account: AccountSettings) -> Decimal:

@@ -33,7 +33,7 @@ from fabio.regime.evidence import Lesson
 from fabio.regime.layout import market_layout
 from fabio.regime.reading import Readings
 from fabio.regime.rule_model import Brief
-from fabio.regime.telling import apart, short, tell_account, tell_note, tell_performance, tell_states
+from fabio.regime.telling import most_common, short, tell_account, tell_note, tell_performance, tell_states
 from fabio.regime.template import Parts, Template, fill
 
 Arrays = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
@@ -46,7 +46,7 @@ NOT_TOLD = ("classifier", "reasoning")
 
 
 class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent knows of itself.
+    """What the agent knows of itself; no tick changes it.
 
     Parameters
     ----------
@@ -56,10 +56,6 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
         Those that are shown.
     lessons
         What the record teaches: not told, the rules answer with it.
-    positions
-        The open positions of this instrument.
-    theses
-        Why each open position was entered.  # decision id -> reason
     """
 
     states: Mapping[str, StrategyState]
@@ -67,6 +63,19 @@ class OwnRecord(msgspec.Struct, frozen=True, kw_only=True):
     performance: Mapping[str, StrategyPerformance]
     notes: Sequence[Note]
     lessons: tuple[Lesson, ...] = ()
+
+
+class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent knows of its account and holds of one instrument; every tick changes it while something is held.
+
+    Parameters
+    ----------
+    positions
+        The open positions of this instrument.
+    theses
+        Why each open position was entered.  # decision id -> reason
+    """
+
     positions: Sequence[Position]
     theses: Mapping[str, str]
     account: Account
@@ -96,12 +105,13 @@ class QuestionWriter:
         self._slots: dict[str, bytes] = {}
         self._opening = b""
         self._is_put = False  # whether all this stands in the template and the opening
+        self._nodes: Nodes | None = None  # those in the slots
         self._rules: Mapping[str, Any] = {}
         self._states: dict[str, dict[str, Any]] = {}
         self._lessons: tuple[Lesson, ...] = ()
-        # label, direction, confidence, source -> the text around an answer's two numbers: until the next bar
-        # one answer is as the other
-        self._answers: dict[tuple[str, str, float, str], tuple[bytes, bytes, bytes]] = {}
+        # label, direction, confidence, source -> an answer's text but for two numbers: until the next bar one
+        # answer is as the other
+        self._answers: dict[tuple[str, str, float, str], bytes] = {}
 
     def put_market(self, market: MarketPicture) -> None:
         """Take in what was read when the last bar closed."""
@@ -109,32 +119,38 @@ class QuestionWriter:
         slots = self._slots
         zones, usual = self._zones(shown_zones(market.zones))
         self._head["importance_zones"], slots["zone_defaults"] = orjson.dumps(zones), orjson.dumps(usual)
-        slots["hvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.high])
-        slots["lvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.low])
+        if market.nodes is not self._nodes:
+            self._nodes = market.nodes
+            slots["hvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.high])
+            slots["lvn"] = orjson.dumps([self._price(node.price_ticks) for node in market.nodes.low])
         slots["rules"] = orjson.dumps({name: told for name, told in self._rules.items() if name not in NOT_TOLD})
         slots["session"] = orjson.dumps(market.session.date)
         self._is_put = False
 
-    def put_agent(self, record: OwnRecord, now_ns: int, last_ticks: int) -> None:
-        """Take in what the agent knows of itself; ages are in whole minutes of the clock."""
-        minute = now_ns // MIN_NS
+    def put_agent(self, record: OwnRecord) -> None:
+        """Take in what the agent knows of itself."""
         self._states, usual = tell_states(record.states, record.configured)
         self._lessons = record.lessons
-        self._head["account"] = orjson.dumps(tell_account(record.account, record.recent))
         self._head["historical_notes_snippet"] = orjson.dumps([tell_note(note) for note in record.notes])
         slots = self._slots
         slots["strategy_defaults"] = orjson.dumps(usual)
-        slots["open_positions"] = orjson.dumps([
-            self._position(held, record, minute, last_ticks) for held in record.positions
-        ])
         slots["strategy_performance"] = orjson.dumps(tell_performance(record.performance))
         slots["strategy_state"] = orjson.dumps(self._states)
+        self._is_put = False
+
+    def put_account(self, record: AccountRecord, now_ns: int, last_ticks: int) -> None:
+        """Take in the account and what is held; ages are in whole minutes of the clock."""
+        minute = now_ns // MIN_NS
+        self._head["account"] = orjson.dumps(tell_account(record.account, record.recent))
+        self._slots["open_positions"] = orjson.dumps([
+            self._position(held, record, minute, last_ticks) for held in record.positions
+        ])
         self._is_put = False
 
     def write(
         self, arrays: Arrays, band: int, now_ns: int, answers: Sequence[Regime],
     ) -> tuple[bytes, Brief]:
-        """Write a question as of the last trade, and its brief for the rules; after both `put_...`.
+        """Write a question as of the last trade, and its brief for the rules; after all three `put_...`.
 
         Parameters
         ----------
@@ -170,22 +186,33 @@ class QuestionWriter:
         if text is None:
             if len(self._answers) >= ANSWERS_KEPT:
                 self._answers.clear()
-            text = self._answers[said] = _around(regime)
+            text = self._answers[said] = _but_for_numbers(regime)
         then_ticks = regime.last_ticks
         moved = b"null" if then_ticks is None else b"%d" % (last_ticks - then_ticks)
-        return b"%b%d%b%b%b" % (text[0], (now_ns - regime.answered_at_ns) // NS, text[1], moved, text[2])
+        return text % ((now_ns - regime.answered_at_ns) // NS, moved)
 
     def _zones(self, zones: Sequence[Zone]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Write zones without what most of them have alike, and that."""
-        own, usual = apart([
-            {"inner_ticks": zone.inner_ticks, "outer_ticks": zone.outer_ticks, "priority": zone.priority}
-            for zone in zones
-        ])
-        told = [{**row, "name": zone.name, "price": self._price(zone.centre_ticks)}
-                for row, zone in zip(own, zones, strict=True)]
-        return [dict(sorted(row.items())) for row in told], usual
+        if not zones:
+            return [], {}
+        inner = most_common([zone.inner_ticks for zone in zones])
+        outer = most_common([zone.outer_ticks for zone in zones])
+        priority = most_common([zone.priority for zone in zones])
+        told = []
+        for zone in zones:  # keys in the order of the alphabet
+            row: dict[str, Any] = {}
+            if zone.inner_ticks != inner:
+                row["inner_ticks"] = zone.inner_ticks
+            row["name"] = zone.name
+            if zone.outer_ticks != outer:
+                row["outer_ticks"] = zone.outer_ticks
+            row["price"] = self._price(zone.centre_ticks)
+            if zone.priority != priority:
+                row["priority"] = zone.priority
+            told.append(row)
+        return told, {"inner_ticks": inner, "outer_ticks": outer, "priority": priority}
 
-    def _position(self, position: Position, record: OwnRecord, minute: int, last_ticks: int) -> dict[str, Any]:
+    def _position(self, position: Position, record: AccountRecord, minute: int, last_ticks: int) -> dict[str, Any]:
         entry, stop, target = position.entry_ticks, position.stop_ticks, position.target_ticks
         return {
             "age_min": minute - position.opened_ns // MIN_NS,
@@ -227,8 +254,9 @@ def shown_zones(zones: Sequence[Zone]) -> list[Zone]:
     return [zone for zone in zones if zone.priority == "high" or zone.source != "profile"]
 
 
-def _around(regime: Regime) -> tuple[bytes, bytes, bytes]:
-    """Write an earlier answer but for its age and what price did since."""
+def _but_for_numbers(regime: Regime) -> bytes:
+    """Write an earlier answer, with places for its age and for what price did since."""
     said = orjson.dumps({"confidence": round(regime.confidence, 2), "direction": regime.direction})
     by = orjson.dumps({"regime": regime.label, "source": regime.source})
-    return b'{"age_s":', b"," + said[1:-1] + b',"moved_ticks_since":', b"," + by[1:]
+    parts = [part.replace(b"%", b"%%") for part in (said[1:-1], by[1:])]
+    return b'{"age_s":%%d,%b,"moved_ticks_since":%%b,%b' % tuple(parts)

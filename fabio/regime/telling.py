@@ -5,11 +5,12 @@ Short where it can be: every number here is read by a model that is paid by the 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from fabio.model.account import Account, Recent
 from fabio.model.strategy import Note, StrategyPerformance, StrategyState
 
+T = TypeVar("T")
 SUMMED_TRADES, SINGLE_TRADES = 30, 5
 """Of a strategy's latest trades: so many are summed up, and so many told one by one."""
 
@@ -35,11 +36,17 @@ def apart(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[st
     >>> apart([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1, "b": 3}])
     ([{'b': 2}, {}, {}], {'a': 1, 'b': 3})
     """
-    usual = {}
-    for name in rows[0] if rows else ():
-        values = [row[name] for row in rows]
-        usual[name] = values[0] if values.count(values[0]) == len(rows) else max(values, key=values.count)
+    usual = {name: most_common([row[name] for row in rows]) for name in (rows[0] if rows else ())}
     return [{name: value for name, value in row.items() if value != usual[name]} for row in rows], usual
+
+
+def most_common(values: Sequence[T]) -> T:
+    """Give the value that most of them are, the first of equals.
+
+    >>> most_common([3, 1, 1])
+    1
+    """
+    return values[0] if values.count(values[0]) == len(values) else max(values, key=values.count)
 
 
 def tell_account(account: Account, recent: Recent) -> dict[str, Any]:

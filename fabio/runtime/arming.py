@@ -4,6 +4,7 @@ What stands against it is said in one sentence. The machine itself decides last,
 of the venue that was taken after the person asked.
 """
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
 
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
@@ -18,6 +19,7 @@ from fabio.portfolio.account import AccountSettings
 from fabio.runtime.drive import Driver
 from fabio.runtime.live import LiveLife
 
+NS = 1_000_000_000
 PICTURE_S = 10.0
 """How long arming waits for a picture of the venue."""
 
@@ -77,9 +79,11 @@ class Arming:
         for fact in step.facts:
             if isinstance(fact, ArmRefused):
                 return "refused", fact.reason
-        if not any(isinstance(fact, Armed) for fact in step.facts):
+        armed = next((fact for fact in step.facts if isinstance(fact, Armed)), None)
+        if armed is None:
             return "refused", "the machine did not arm"
-        return "done", f"armed: orders go to {self._account_name} until the flat-by time of {session.date}"
+        return "done", (f"armed: orders go to {self._account_name} until {_utc(armed.until_ns)} UTC, when all is closed; "
+                        f"it has to be flat by {_utc(session.flat_by_ns)} UTC")
 
     def _against(self, named: str, index: int) -> str:
         if named.strip().lower() != self._account_name.lower():
@@ -88,6 +92,10 @@ class Arming:
         if not self._table.is_open(self._life.now_ns):
             return f"the market is closed; its session {self._table.session(index).date} is not running"
         return ""
+
+
+def _utc(ts_ns: int) -> str:
+    return f"{dt.datetime.fromtimestamp(ts_ns // NS, dt.UTC):%Y-%m-%d %H:%M}"
 
 
 def against_account(settings: AccountSettings, last_date: str) -> str:

@@ -86,7 +86,7 @@ class Driver:
         engine, exchange = self.engine, self.exchange
         start, count = 0, len(ticks)
         while start < count:
-            next_ns = ticks.ts_recv_ns[start]
+            next_ns = ticks.ts_recv_ns.item(start)
             timer_ns, due_ns = engine.next_timer_ns(), exchange.next_due_ns()
             if due_ns <= next_ns and due_ns <= timer_ns:
                 self.reported(exchange.on_time(due_ns))

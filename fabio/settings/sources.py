@@ -38,6 +38,8 @@ LONGEST_LINE = 1000
 """Characters of a line whose place is told; the patterns above take the square of it."""
 OURS = ("TOPSTEP", "LLM_DECISION_")
 """How names begin that no other program has; OPENAI_ is everybody's."""
+LONGEST_VALUE = 10_000
+"""Of a variable, in characters."""
 MOST_LINES = 2000
 """Of `.env`."""
 PASSWORD = "TOPSTEP_PASSWORD"
@@ -130,6 +132,9 @@ def _variable(variable: str, text: str, where: str, warnings: list[str]) -> Iter
                               expected="FABIO_<SECTION>__<KEY>; `fabio config show` lists them all")
     if text:
         entry = catalogue()[path]
+        if len(text) > LONGEST_VALUE:
+            raise ConfigError(f"it has {len(text)} characters", where=where, key=path,
+                              expected=f"at most {LONGEST_VALUE}")
         if entry.secret:
             KNOWN.keep_secret(text)
         yield Given(path, from_text(entry, text, where), where)

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -54,7 +55,7 @@ class BigQuery:
     def __init__(self) -> None:
         self.fault: Callable[[str, str], Any] = lambda method, what: None
         self.job_error: Callable[[str], str] = lambda sql: ""
-        self.polls = 1
+        self.polls = 0
         self.datasets: dict[str, dict[str, Any]] = {}
         self.tables: dict[str, dict[str, Any]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -90,10 +91,8 @@ class BigQuery:
                 pass
 
             def finish(self) -> None:
-                try:
+                with suppress(OSError, ValueError):  # it was cut on purpose
                     super().finish()
-                except (OSError, ValueError):  # it was cut on purpose
-                    pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -154,7 +153,9 @@ class BigQuery:
     def _make_table(self, dataset: str, given: dict[str, Any]) -> dict[str, Any]:
         _found(self.datasets, dataset, "Dataset")
         name = given["tableReference"]["tableId"]
-        assert given["timePartitioning"] == {"type": "DAY", "field": "ts"}
+        assert given["timePartitioning"]["type"] == "DAY"
+        assert given["timePartitioning"]["field"] in [
+            field["name"] for field in given["schema"]["fields"] if field["type"] == "TIMESTAMP"]
         _add(self.tables, name, {**given, "etag": "1", "creationTime": str(time.time_ns() // 1_000_000)})
         columns = ", ".join(f'"{field["name"]}" {_TYPES[field["type"]]}' for field in given["schema"]["fields"])
         self._database.execute(f'CREATE TABLE "{dataset}"."{name}" ({columns})')
@@ -226,8 +227,10 @@ class BigQuery:
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Give a table's rows as they stand."""
         with self._lock:
-            cursor = self._database.execute(
-                f'SELECT * REPLACE (strftime(ts, \'%Y-%m-%dT%H:%M:%S.%fZ\') AS ts) FROM "{DATASET}"."{table}"')
+            times = ", ".join(
+                f"strftime(\"{field['name']}\", '%Y-%m-%dT%H:%M:%S.%fZ') AS \"{field['name']}\""
+                for field in self.tables[table]["schema"]["fields"] if field["type"] == "TIMESTAMP")
+            cursor = self._database.execute(f'SELECT * REPLACE ({times}) FROM "{DATASET}"."{table}"')
             names = [each[0] for each in cursor.description]
             return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 

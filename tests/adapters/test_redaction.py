@@ -110,3 +110,15 @@ def test_a_stricter_mask_of_the_shell_stays(tmp_path: Path) -> None:
             "app.run = lambda: print(oct(os.umask(0))) or 0\nos.umask(0o277); main.main()")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "0o277\n"
+
+
+def test_a_secret_that_is_no_text_of_any_encoding_is_kept_all_the_same():
+    assert Redactor(["sk-ab\udce3defghijkl"]).hide_keys("<sk-ab\udce3defghijkl>") == "<***>"
+
+
+def test_a_request_nested_too_deep_is_answered_and_ends_nothing(tmp_path):
+    inbox = Inbox(tmp_path)
+    (tmp_path / "inbox" / "1-a.json").write_text('{"id":"1-a","ts_ns":1,"verb":"flatten","data":{"a":'
+                                                 + "[" * 5000 + "]" * 5000 + "}}")
+    assert inbox.pending(1) == []
+    assert b"invalid" in (tmp_path / "inbox" / "done" / "1-a.json").read_bytes()

@@ -256,6 +256,28 @@ def test_a_refused_login_is_one_sentence_for_a_person_and_no_loop(code: LoginErr
     run_virtual(story())
 
 
+def test_a_key_that_was_good_is_tried_again_within_10_s_so_that_exits_leave() -> None:
+    async def story() -> None:
+        venue = Venue()
+        async with connected(venue) as rest:
+            assert await rest.accounts() == ()
+            venue.say(LOGIN, httpx.Response(401))
+            venue.say("/api/Position/closeContract", httpx.Response(401))
+            assert isinstance(await rest.close_contract(465, "CON.F.US.ENQ.Z26"), NotSent)
+            for _ in range(60):
+                await asyncio.sleep(1)
+                assert isinstance(await rest.close_contract(465, "CON.F.US.ENQ.Z26"), NotSent)
+            assert 5 <= venue.count(LOGIN) <= 8  # no loop
+            venue.say(LOGIN, lambda _: good(token=venue.new_token()))
+            venue.say("/api/Position/closeContract", good())
+            began_s = asyncio.get_running_loop().time()
+            while await rest.close_contract(465, "CON.F.US.ENQ.Z26") != Accepted():
+                await asyncio.sleep(0.5)
+            assert asyncio.get_running_loop().time() - began_s <= 10.5
+
+    run_virtual(story())
+
+
 def test_every_login_error_is_either_a_persons_or_passes() -> None:
     async def story(code: int) -> BaseException:
         venue = Venue()

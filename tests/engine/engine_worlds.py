@@ -29,6 +29,8 @@ SECOND, MINUTE, HOUR, DAY = 10**9, 60 * 10**9, 3600 * 10**9, 86400 * 10**9
 OPEN = 20_000 * DAY  # 2024-10-04, midnight UTC
 """Opening of the first session; sessions last 23 hours, one a day."""
 FLAT_BY = OPEN + 22 * HOUR
+CLOSING = FLAT_BY - 300 * SECOND
+"""When closing for the flat-by time begins."""
 
 INSTRUMENT = Instrument(
     symbol="TST", description="a test future", tick_size=Decimal("0.25"), tick_value=Decimal("5.00"),
@@ -123,7 +125,7 @@ class Kept:
 def config(
     strategy: Scripted, guards: Sequence[bool] = (True,), markets: int = 1,
     account: AccountSettings | None = None, state: StrategyState | None = None,
-    assumptions: Assumptions | None = None,
+    assumptions: Assumptions | None = None, orders: OrderPolicy | None = None,
 ) -> EngineConfig:
     """A machine with one scripted strategy and guards that always say the same."""
     account = account or AccountSettings()
@@ -136,7 +138,7 @@ def config(
             ),
             account=account,
             sizing=SizeLimits(size_limit=account.size_limit),
-            orders=OrderPolicy(),
+            orders=orders or OrderPolicy(),
         ),
         assumptions=assumptions or Assumptions(),
         regime=RegimeSettings(),

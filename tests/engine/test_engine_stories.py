@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from engine_worlds import FLAT_BY, HOUR, MINUTE, OPEN, SECOND, Scripted, config, driver, enter_once, ticks
+from engine_worlds import CLOSING, FLAT_BY, HOUR, MINUTE, OPEN, SECOND, Scripted, config, driver, enter_once, ticks
 
 from fabio.exchange.assumptions import Assumptions
 from fabio.model import event as events
@@ -142,10 +142,12 @@ def test_an_exit_closes_the_position_without_asking_any_guard() -> None:
     assert (trade.exit_leg, trade.exit_price) == ("close", Decimal("251.00"))
 
 
-def test_at_the_flat_by_time_everything_is_closed_even_if_no_tick_comes() -> None:
+def test_before_the_flat_by_time_everything_is_closed_even_if_no_tick_comes() -> None:
     drive, kept = driver(config(enter_once()))
-    drive.feed(ticks((0, 1000), (61, 1001), (62, 1001), start_ns=FLAT_BY - 10 * MINUTE))
-    drive.pass_time(FLAT_BY + SECOND)
+    drive.feed(ticks((0, 1000), (61, 1001), (62, 1001), start_ns=FLAT_BY - 30 * MINUTE))
+    drive.pass_time(CLOSING - 1)
+    assert not kept.facts(facts.ExitAsked, facts.ShadowClosed)
+    drive.pass_time(CLOSING + SECOND)
     assert kept.facts(facts.ExitAsked)[0].reason == "flat-by time"
     assert kept.facts(facts.TradeClosed)[0].trade.exit_leg == "close"
     assert kept.facts(facts.ShadowClosed)[0].shadow.exit_leg == "close"

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from engine_worlds import FLAT_BY, HOUR, SECOND, Scripted, driver
+from engine_worlds import CLOSING, HOUR, SECOND, Scripted, driver
 from live_worlds import BALANCE, FLOOR, NOW, Desk, enter_each_bar, folds_again, foreign_order, names
 
 from fabio.model import event as events
@@ -123,6 +123,7 @@ def test_arming_is_refused_when_halted_too_late_or_at_the_floor() -> None:
     desk.connect()
     desk.picture()
     assert "has passed" in refused(desk, until_ns=desk.now_ns)
+    assert "from 300 s before the flat-by time" in refused(desk, until_ns=desk.now_ns + 300 * SECOND)
     assert "not above the loss floor" in refused(desk, balance=FLOOR)
     desk.happen(events.OperatorAsked(ts_ns=desk.now_ns, id="1", verb="halt", reason="news"))
     assert "halted: news" in refused(desk)
@@ -207,9 +208,10 @@ def test_decisions_on_a_venue_in_order_read_as_those_on_paper() -> None:
     assert msgspec.json.encode(first) == msgspec.json.encode(other)
 
 
-def test_at_the_flat_by_time_it_closes_proves_it_and_observes_again() -> None:  # H17
+def test_before_the_flat_by_time_it_closes_proves_it_and_observes_again() -> None:  # H17
     desk = Desk().holding()
-    desk.now_ns = FLAT_BY - 1
+    assert desk.venue.until_ns == CLOSING
+    desk.now_ns = CLOSING - 1
     desk.drive.pass_time(desk.now_ns)
     desk.broker.commands.clear()
     desk.wait(1)

@@ -1,7 +1,7 @@
 """Flat means proven: orphans cancelled, kills insisted on, closes repeated, and said when it is true."""
 
 import pytest
-from engine_worlds import FLAT_BY
+from engine_worlds import CLOSING, FLAT_BY
 from live_worlds import Desk, enter_each_bar, folds_again, names
 
 from fabio.engine.venue.records import Care
@@ -137,8 +137,10 @@ def test_a_kill_is_recorded_once_however_often_it_is_pressed() -> None:
 
 def test_h17_the_flat_by_time_closes_again_and_again_until_it_is_proven() -> None:
     desk = Desk().holding()
-    desk.drive.pass_time(FLAT_BY + 20_000_000_000)
-    desk.now_ns = FLAT_BY + 20_000_000_000
+    desk.drive.pass_time(CLOSING - 1)
+    assert not desk.sent(ClosePosition)
+    desk.drive.pass_time(CLOSING + 20_000_000_000)
+    desk.now_ns = CLOSING + 20_000_000_000
     assert len(desk.sent(ClosePosition)) >= 4
     assert desk.venue.phase == "leaving"
 

@@ -7,15 +7,17 @@ import pytest
 from engine_worlds import FLAT_BY, HOUR, OPEN, Scripted, enter_once
 from model_worlds import MODEL, START, World, every_bar, names
 
+from fabio.engine.entries import act_on
 from fabio.engine.seams import NamedGuard
 from fabio.guards import kill_switch, regime_mismatch, strategy_enabled
 from fabio.model import fact as facts
 from fabio.model.assessment import Authority, TradeDecision
 from fabio.model.command import ClosePosition, MoveStop, SubmitOrder
 from fabio.model.regime import Label
-from fabio.model.signal import Decision
+from fabio.model.signal import Decision, Signal, Verdict
 from fabio.model.step import Step
 from fabio.model.strategy import Claim, StrategyState, StrategyUpdate
+from fabio.model.view import View, Wake
 from fabio.model.zone import Zone
 from fabio.portfolio.account import AccountSettings
 from fabio.portfolio.sizing import SizeLimits
@@ -258,6 +260,32 @@ def test_a_wish_without_a_stop_or_of_a_strategy_nobody_knows_is_left() -> None:
     for wish in (enter(stop_ticks=None), enter(target_ticks=None), enter(strategy="moon"),
                  out("modify", stop_ticks=None)):
         assert names(asking("trade").answer(trade_decisions=(wish,))) == ["ModelAnswered"]
+
+
+class Sees:
+    """A guard that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[Signal, View]] = []
+
+    def check(self, signal: Signal, view: View) -> Verdict:
+        self.shown.append((signal, view))
+        return Verdict("sees", True, None, None, "all of it")
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_guards_are_shown_a_wish_with_the_labels_confidence_and_that_no_trigger_woke_anybody(labelled: bool) -> None:
+    sees = Sees()
+    world = asking("trade", parts=(NamedGuard(name="sees", part=sees),))
+    if labelled:
+        world.answer(regime="range", confidence=0.83, trade_decisions=(enter(),))
+    else:
+        world.market.regime = None
+        act_on(world.drive.engine._turn, 0, enter(), "trade")
+    signal, view = sees.shown[0]
+    assert view.wake == Wake(0)
+    assert signal.confidence == (0.83 if labelled else 0.0)
+    assert signal.entry_ticks == view.stats.last_ticks
 
 
 def test_a_limit_wish_waits_at_its_price() -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from views import (
+    MIN_NS,
     NOW_NS,
     PRICE_TICKS,
     SESSION,
@@ -154,7 +155,61 @@ def test_a_stop_one_tick_away_is_on_the_losing_side():
     assert check(min_reward_risk, near, make_view()).passed
 
 
-@pytest.mark.parametrize(("above", "below", "passed"), [(400, 0, True), (0, 400, True), (401, 0, False), (0, 401, False)])
+def test_a_stale_range_label_says_nothing_of_the_market():
+    wild = make_stats(in_value_30min_ns=10**9, above_value_30min_ns=10**12)
+    stale = make_regime(good_until_ns=NOW_NS - 1)
+    assert check(regime_mismatch, make_signal(), make_view(stats=wild, regime=make_regime())).passed
+    assert not check(regime_mismatch, make_signal(), make_view(stats=wild, regime=stale)).passed
+
+
+@pytest.mark.parametrize(("above", "below", "passed"), [
+    (400, 0, True), (0, 400, True), (401, 0, False), (0, 401, False),
+])
 def test_time_above_and_below_value_counts_the_same_against_balance(above, below, passed):
     stats = make_stats(in_value_30min_ns=600, above_value_30min_ns=above, below_value_30min_ns=below)
     assert check(regime_mismatch, make_signal(), make_view(stats=stats, regime=None)).passed is passed
+
+
+def test_with_all_hours_the_regular_close_ends_nothing():
+    view = make_view(now_ns=SESSION.regular_close_ns + 10**9)
+    assert check(session_hours, make_signal(), view, entries="all", before_flat_by_min=5).passed
+
+
+@pytest.mark.parametrize(("off", "passed"), [(-1, False), (0, True)])
+def test_with_all_hours_the_first_minutes_are_the_sessions(off, passed):
+    view = make_view(now_ns=SESSION.open_ns + 5 * MIN_NS + off)
+    assert check(session_hours, make_signal(), view, entries="all", after_open_min=5).passed is passed
+
+
+@pytest.mark.parametrize(("off", "passed"), [(0, True), (1, False)])
+def test_where_nothing_has_to_be_flat_entries_end_before_the_close(off, passed):
+    session = Session(0, "2025-06-05", SESSION.open_ns, SESSION.close_ns, SESSION.regular_open_ns,
+                      SESSION.regular_close_ns, None)
+    view = make_view(session=session, now_ns=SESSION.close_ns - 20 * MIN_NS + off)
+    assert check(session_hours, make_signal(), view, entries="all").passed is passed
+
+
+def test_of_the_regular_close_and_the_flat_by_time_the_one_that_ends_entries_sooner_counts():
+    view = make_view(now_ns=SESSION.regular_close_ns - 9 * MIN_NS)
+    assert not check(session_hours, make_signal(), view, before_flat_by_min=15).passed
+
+
+@pytest.mark.parametrize(("now_ns", "passed"), [
+    (SESSION.regular_open_ns - 1, True), (SESSION.regular_open_ns, False),
+    (SESSION.regular_close_ns - 1, False), (SESSION.regular_close_ns, True),
+])
+def test_a_price_of_four_seconds_is_stale_in_regular_hours_only(now_ns, passed):
+    view = make_view(now_ns=now_ns, stats=make_stats(last_trade_ns=now_ns - 4 * 10**9))
+    assert check(stale_data, make_signal(), view).passed is passed
+
+
+def test_the_verdict_says_for_how_long_the_feed_is_lost():
+    view = make_view(recent=Recent(feed_lost_since_ns=NOW_NS - 7 * 10**9))
+    assert check(stale_data, make_signal(), view).value == 7
+
+
+@pytest.mark.parametrize(("early", "late", "passed"), [(30, 90, False), (90, 30, True)])
+def test_only_the_latest_bars_make_a_minute_wild(early, late, passed):
+    bars = [msgspec.structs.replace(bar, high_ticks=bar.low_ticks + (late if place >= 27 else early))
+            for place, bar in enumerate(make_bars([PRICE_TICKS] * 32, usual=30.0))]
+    assert check(volatility, make_signal(), make_view(bars=tuple(bars))).passed is passed

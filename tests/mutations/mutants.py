@@ -46,11 +46,9 @@ def mutants_of(root: Path, file: str, only: frozenset[str] = frozenset()) -> Ite
         if only and path[-1] not in only:
             continue
         for place, variant, words in _changes(function):
-            changed = copy.deepcopy(tree)
-            target = dict(_functions(changed))[path]
-            nodes = list(ast.walk(target))
-            variant(nodes[place])
-            ast.fix_missing_locations(changed)
+            target = copy.deepcopy(function)
+            variant(list(ast.walk(target))[place])
+            changed = _alone(tree, path, target)
             key = f"{file} {'.'.join(path)}: {words}"
             seen[key] = seen.get(key, 0) + 1
             if seen[key] > 1:
@@ -81,6 +79,15 @@ def _functions(tree: ast.Module) -> list[tuple[tuple[str, ...], ast.FunctionDef]
         elif isinstance(node, ast.ClassDef):
             found += [((node.name, inner.name), inner) for inner in node.body if isinstance(inner, ast.FunctionDef)]
     return found
+
+
+def _alone(tree: ast.Module, path: tuple[str, ...], function: ast.FunctionDef) -> ast.Module:
+    """Give a module of one function, in its class where it has one."""
+    whole = next(node for node in tree.body if getattr(node, "name", "") == path[0])
+    if isinstance(whole, ast.ClassDef):
+        whole = copy.copy(whole)
+        whole.body, whole.decorator_list = [function], []
+    return ast.fix_missing_locations(ast.Module(body=[whole if len(path) > 1 else function], type_ignores=[]))
 
 
 def _code_of(code: CodeType, path: tuple[str, ...]) -> CodeType:

@@ -60,7 +60,7 @@ def any_leaving(draw: st.DrawFn) -> Leaving:
         day_loss_usd=Decimal(draw(_usually(0, st.integers(790, 810)))),
         last_trade_ns=NOW_NS - draw(st.sampled_from([1, -1])) * draw(_usually(0, _near(60) | _near(30))),
         opens_ns=NOW_NS + draw(_usually(-HOUR_NS, st.integers(-1, 1))),
-        ends_ns=NOW_NS + draw(_usually(HOUR_NS, _near(300))), is_open=not draw(_rare),
+        ends_ns=NOW_NS + draw(_usually(HOUR_NS, _near(1200))), is_open=not draw(_rare),
         entry_times=tuple(sorted(NOW_NS - age for age in ages)),
         command_times=tuple(sorted(NOW_NS - age for age in commands)),
         last_same_ns=None if last_same is None else NOW_NS - last_same,

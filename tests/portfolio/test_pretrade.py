@@ -47,7 +47,7 @@ LIMITS: tuple[tuple[str, str, Any, tuple[bool, bool, bool]], ...] = (
     ("stale_data", "30 s ahead", lambda k: {"last_trade_ns": NOW_NS + 30 * NS + k}, UP_TO),
     ("stale_data", "a lost feed", lambda k: {"feed_lost_since_ns": None if k < 0 else NOW_NS}, BELOW),
     ("session", "its opening", lambda k: {"opens_ns": NOW_NS - k}, FROM),
-    ("session", "300 s before its end", lambda k: {"ends_ns": NOW_NS + 300 * NS + k}, FROM),
+    ("session", "20 min before its end", lambda k: {"ends_ns": NOW_NS + 1200 * NS + k}, FROM),
     ("session", "a pause", lambda k: {"is_open": k < 0}, BELOW),
     ("self_opposition", "something opposite", lambda k: {"opposed": k >= 0}, BELOW),
 )
@@ -55,6 +55,11 @@ STRICTER_ABOVE = {
     "least_stop_ticks", "least_room_percent", "repeat_after_s", "after_exit_s", "before_flat_by_s",
 }
 """Settings that forbid more the larger they are; all others allow more."""
+BESIDE: dict[str, dict[str, Any]] = {
+    "least_stop_ticks": {"most_stop_ticks": 2000}, "most_stop_ticks": {"least_stop_ticks": 1},
+    "before_flat_by_s": {"close_before_flat_by_s": 120}, "close_before_flat_by_s": {"before_flat_by_s": 7200},
+}
+"""What has to stand beside a setting so that all of its range is allowed."""
 
 
 @pytest.mark.parametrize(("rule", "what", "case", "passes"), LIMITS, ids=[f"{row[0]}: {row[1]}" for row in LIMITS])
@@ -103,7 +108,7 @@ def test_every_rule_has_a_limit_that_is_tried() -> None:
     ({"last_trade_ns": NOW_NS + 33 * NS}, 33, 30, "stale_data: the exchange's clock is 33 s ahead, at most 30 allowed"),
     ({"opens_ns": NOW_NS + 9 * NS}, 9, 0, "session: the session opens in 9 s"),
     ({"is_open": False}, 0, 1, "session: the exchange does not trade now"),
-    ({"ends_ns": NOW_NS + 200 * NS}, 200, 300, "session: 200 s until all has to be flat, at least 300 needed"),
+    ({"ends_ns": NOW_NS + 200 * NS}, 200, 1200, "session: 200 s until all has to be flat, at least 1200 needed"),
     ({"halted": "asked"}, 1, 0, "kill_switch: trading is halted: asked"),
     ({"opposed": True}, 1, 0, "self_opposition: something of ours is held or works on the other side"),
     ({"order_id": "O1-2"}, 1, 0, "intent: an order O1-2 left before"),
@@ -122,7 +127,7 @@ def test_no_setting_leaves_its_range_and_the_refusal_says_the_range(key: str) ->
     for bad in (least - 1, most + 1):
         with pytest.raises(ValueError, match=f"{key} is {bad}; it must lie in {least} to {most}"):
             OrderPolicy(**{key: bad})
-    fitting = {"least_stop_ticks": {"most_stop_ticks": 2000}, "most_stop_ticks": {"least_stop_ticks": 1}}.get(key, {})
+    fitting = BESIDE.get(key, {})
     for good in (least, most):
         assert getattr(OrderPolicy(**{**fitting, key: good}), key) == good
 
@@ -134,7 +139,7 @@ def test_the_ranges_in_code_are_these() -> None:
         "least_room_percent": (5, 90), "entries_per_hour": (1, 60), "entries_per_day": (1, 200),
         "commands_per_10s": (1, 30), "commands_per_minute": (1, 140), "repeat_after_s": (1, 3600),
         "after_exit_s": (1, 3600), "most_losses_in_a_row": (1, 20), "most_age_s": (1, 300), "most_skew_s": (1, 60),
-        "before_flat_by_s": (60, 7200),
+        "before_flat_by_s": (120, 7200), "close_before_flat_by_s": (120, 3600),
     }
 
 
@@ -142,6 +147,12 @@ def test_the_least_stop_may_not_lie_above_the_most() -> None:
     with pytest.raises(ValueError, match="least_stop_ticks is 300"):
         OrderPolicy(least_stop_ticks=300, most_stop_ticks=200)
     assert OrderPolicy(least_stop_ticks=200, most_stop_ticks=200).least_stop_ticks == 200
+
+
+def test_what_is_being_closed_takes_no_entries() -> None:
+    with pytest.raises(ValueError, match=r"before_flat_by_s is 299, below close_before_flat_by_s \(300\)"):
+        OrderPolicy(before_flat_by_s=299, close_before_flat_by_s=300)
+    assert OrderPolicy(before_flat_by_s=300, close_before_flat_by_s=300).before_flat_by_s == 300
 
 
 @pytest.mark.parametrize(("start", "minis"), [(50_000, 5), (50_001, 10), (100_000, 10), (150_000, 15), (10**6, 15)])
@@ -195,6 +206,6 @@ def test_i36_raising_a_limit_never_refuses_what_was_accepted(
     least, most = RANGES[key]
     low, high = sorted(least + round(place * (most - least)) for place in places)
     tight, loose = (high, low) if key in STRICTER_ABOVE else (low, high)
-    others = {"least_stop_ticks": {"most_stop_ticks": 2000}, "most_stop_ticks": {"least_stop_ticks": 1}}.get(key, {})
+    others = BESIDE.get(key, {})
     if outside_box(leaving, OrderPolicy(**{**others, key: tight})) is None:
         assert outside_box(leaving, OrderPolicy(**{**others, key: loose})) is None

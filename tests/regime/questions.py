@@ -19,7 +19,7 @@ from fabio.model.tick import Ticks
 from fabio.model.zone import Zone
 from fabio.regime.numbers import hours_of
 from fabio.regime.reading import RegimeSettings, read_market, session_age_s
-from fabio.regime.request import MarketPicture, OwnRecord, QuestionWriter
+from fabio.regime.request import AccountRecord, MarketPicture, OwnRecord, QuestionWriter
 from fabio.regime.rule_model import Brief
 from fabio.regime.zones import default_zones
 
@@ -73,17 +73,19 @@ def write(
     """Write a question and its brief; `record` changes what the agent knows of itself."""
     market = features() if market is None else market
     stats = market.stats()
-    values = {
-        "states": STATES, "configured": STATES, "performance": {}, "notes": (), "positions": (), "theses": {},
-        "account": make_account(), "recent": Recent(),
-    }
+    agent = {"states": STATES, "configured": STATES, "performance": {}, "notes": ()}
+    account = {"positions": (), "theses": {}, "account": make_account(), "recent": Recent()}
     readings = read_market(stats, bars, 300.0, session_age_s(stats), settings or RegimeSettings())
     writer = QuestionWriter(market.instrument)
     writer.put_market(MarketPicture(
         session=session, zones=default_zones(stats) if zones is None else zones, readings=readings,
         nodes=Nodes((Node(86_010, 5), Node(85_990, 4)), ()),
     ))
-    writer.put_agent(OwnRecord(**(values | record)), NOW_NS, stats.last_ticks)
+    writer.put_agent(OwnRecord(**(agent | {name: record[name] for name in record.keys() & OwnRecord.__annotations__})))
+    writer.put_account(
+        AccountRecord(**(account | {name: record[name] for name in record.keys() & account.keys()})),
+        NOW_NS, stats.last_ticks,
+    )
     arrays = (market.s, market.trades, market.history, hours_of(session))
     return writer.write(arrays, band, NOW_NS, last_answers)
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from fabio.adapters.data.instruments import load_instruments
 from fabio.adapters.llm.asking import Ask, Failure, Reply, Terms, Usage, call_hash
 from fabio.adapters.llm.recorder import Recorder
-from fabio.adapters.redact import Redactor
 from fabio.adapters.llm.replayer import Replayer
+from fabio.adapters.redact import Redactor
 from fabio.cli.eval_prompt import prompt
 from fabio.cli.failures import BadUsage, NotFound, Refused
 from fabio.journal.exchanges import Exchange, exchange_record

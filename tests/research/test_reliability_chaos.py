@@ -74,7 +74,7 @@ def judged(seed: int, *breaches: Breach) -> Judged:
 
 
 def test_a_breach_misses_its_bar_and_names_the_seed() -> None:
-    bars = {bar.name: bar for bar in bars_of([judged(1), judged(7, Breach(rule="I01", at_s=2, words="twice"))], "")}
+    bars = {bar.name: bar for bar in bars_of([judged(1), judged(7, Breach(rule="I01", at_s=2, words="twice"))])}
     assert not bars["duplicate_orders"].holds
     assert bars["duplicate_orders"].note == "repeat with --seed 7"
     assert bars["entries_while_unfit"].holds
@@ -84,7 +84,7 @@ def test_a_breach_misses_its_bar_and_names_the_seed() -> None:
 def test_nothing_tried_holds_nothing() -> None:
     assert not at_most("x", 0, 0, 0).holds
     assert not at_least("x", 1, 1, 0).holds
-    assert not bars_of([], "")[0].holds
+    assert not bars_of([])[0].holds
 
 
 def test_a_kill_loses_nothing_that_was_relied_on() -> None:

@@ -14,7 +14,8 @@ from fabio.model.tick import Ticks
 from fabio.research.reliability.books import unprotected_s
 from fabio.research.reliability.chaos import live_and_judge
 from fabio.research.reliability.lab import Keep, World, arm
-from fabio.research.reliability.living import ACCOUNT_ID, lived
+from fabio.research.reliability.living import lived
+from fabio.research.reliability.people import ACCOUNT_ID
 from fabio.research.reliability.plot import draw, read_plot
 from fabio.research.reliability.street import calendar
 from fabio.research.reliability.virtual_time import run_virtual

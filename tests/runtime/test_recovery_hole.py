@@ -97,7 +97,7 @@ def test_nobody_guesses_what_became_of_what_was_held(lab: Lab, tmp_path: Path) -
         start += 64
     sink.close()
     without_power(logs, tmp_path / "cut", 50)
-    with pytest.raises(RecoveryFailed, match="50 ticks.*held or working on paper"):
+    with pytest.raises(RecoveryFailed, match=r"50 ticks.*held or working on paper"):
         lab.resume(tmp_path / "cut")
 
 

@@ -1,7 +1,7 @@
 """Armed or observing: who may send entries to the venue, since when, until when.
 
 Live trading starts observing: decisions and paper. A person arms it, for one account and
-until the flat-by time of the trade date. It ends with that time, a halt, a person's disarm or
+until closing begins for the flat-by time of the trade date. It ends there, with a halt, a person's disarm or
 stop; entries end at once, and when the venue is proven flat the machine observes again. A
 restart ends nothing by itself: the state says armed, and entries wait until a picture of the
 new connection agrees with the book.
@@ -25,17 +25,18 @@ SKEW_LIMIT_S = 10
 
 def on_arm_asked(turn: Turn, event: events.ArmAsked) -> None:
     """Arm, or say what stands against it."""
-    reason = _against_arming(turn, event)
+    until_ns = event.until_ns - turn.policy.orders.close_before_flat_by_s * NS
+    reason = _against_arming(turn, event, until_ns)
     if reason:
         turn.note(ArmRefused(reason=reason))
         return
     turn.note(Armed(
         account=event.account, balance=event.balance, day_start_balance=event.day_start_balance,
-        loss_floor=event.loss_floor, until_ns=event.until_ns,
+        loss_floor=event.loss_floor, until_ns=until_ns,
     ))
 
 
-def _against_arming(turn: Turn, event: events.ArmAsked) -> str:
+def _against_arming(turn: Turn, event: events.ArmAsked, until_ns: int) -> str:
     """Say why the account cannot be armed; empty where it can."""
     state, venue = turn.state, turn.state.venue
     if venue.phase == "armed":
@@ -44,8 +45,9 @@ def _against_arming(turn: Turn, event: events.ArmAsked) -> str:
         return f"the orders of {venue.account} are not settled yet"
     if state.account.halted:
         return f"trading is halted: {state.account.halted}"
-    if event.until_ns <= state.now_ns:
-        return "the flat-by time of this trade date has passed"
+    if until_ns <= state.now_ns:
+        before_s = turn.policy.orders.close_before_flat_by_s
+        return f"all is closed from {before_s} s before the flat-by time of this trade date on, and that has passed"
     if event.balance <= event.loss_floor:
         return f"the balance {event.balance} is not above the loss floor {event.loss_floor}"
     if venue.phase == "observing":
@@ -90,7 +92,7 @@ def entry_refusal(state: State, index: int) -> str:
     if venue.phase == "leaving":
         return f"trading ends: {venue.leaving_because}"
     if state.now_ns >= venue.until_ns:
-        return "armed until the flat-by time, which has come"
+        return "armed until closing begins for the flat-by time, and it has begun"
     reason = _against_venue(state, PICTURE_LIMIT_S)
     if reason:
         return reason

@@ -108,7 +108,7 @@ def _nothing(turn: Turn) -> None:
 
 
 def _end_of_day(turn: Turn) -> None:
-    why = "the flat-by time, until which it was armed"
+    why = "closing begins for the flat-by time, until which it was armed"
     end_arming(turn, why)
     flatten(turn, why, kill=True)
 

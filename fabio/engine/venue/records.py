@@ -120,6 +120,8 @@ class VenueRecord(msgspec.Struct, kw_only=True):
     phase
         `observing`: orders go to the paper exchange. `armed`: they go to the venue. `leaving`: no
         entries any more; what there is is the venue's until it is proven flat.
+    until_ns
+        When arming ends by itself: closing begins for the flat-by time.
     agreed
         The last generation whose picture said what the book says; 0 for none.
     picture_ns

@@ -68,7 +68,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(name="kills", where="process_bars:kills_on_paper", ci=45, full=1_000),
     Measurement(name="venue_kills", where="venue_kills:kills_at_venue", ci=15, full=150),
     Measurement(name="starts", where="process_bars:parallel_starts", ci=20, full=50),
-    Measurement(name="soak", where="soak:soak", ci=60, full=1_440),
+    Measurement(name="soak", where="soak:soak", ci=20, full=1_440),
     Measurement(name="canaries", where="secret_bars:canaries", ci=1, full=3),
 )
 

@@ -28,7 +28,7 @@ def box_accepts(x: Leaving) -> bool:
         or (x.last_same_ns is not None and x.now_ns - x.last_same_ns < 5 * NS)
         or (x.last_exit_ns is not None and x.now_ns - x.last_exit_ns < 5 * NS)
         or x.losses_in_a_row > 9 or age_ns > 60 * NS or age_ns < -30 * NS
-        or x.now_ns < x.opens_ns or x.now_ns > x.ends_ns - 300 * NS
+        or x.now_ns < x.opens_ns or x.now_ns > x.ends_ns - 1200 * NS
     )
 
 
@@ -64,7 +64,7 @@ def any_order(draw: random.Random) -> Leaving:
         least_room_usd=Decimal(300), day_loss_usd=usd(0, 800), day_loss_limit_usd=Decimal(800),
         last_ticks=PRICE + around(0, -40, 40), now_ns=NOW_NS,
         last_trade_ns=NOW_NS if draw.random() < 0.85 else NOW_NS - draw.choice((60, -30)) * NS + draw.randint(-1, 1),
-        opens_ns=NOW_NS + around(-3600 * NS, 0), ends_ns=NOW_NS + around(3600 * NS, 300 * NS), is_open=not rarely(),
+        opens_ns=NOW_NS + around(-3600 * NS, 0), ends_ns=NOW_NS + around(3600 * NS, 1200 * NS), is_open=not rarely(),
         entry_times=times(3600, 6, 20), command_times=times(draw.choice((10, 60)), 6, 60), last_same_ns=ago(5),
         last_exit_ns=ago(5), losses_in_a_row=max(0, around(0, 10)), feed_lost_since_ns=NOW_NS if rarely() else None,
         opposed=rarely(), halted="halted" if rarely() else "",

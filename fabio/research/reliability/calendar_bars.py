@@ -201,8 +201,11 @@ def flat_days(n: int, say: Say) -> list[Bar]:
         ticks = _thin_day(draw, session.open_ns, session.flat_by_ns, price)
         price = int(ticks.price_ticks[-1])
         before = int(ticks.ts_recv_ns.searchsorted(session.flat_by_ns - DEADLINE_MARGIN_NS))
-        driver.feed(ticks.slice(0, before))
+        closing_ns = session.flat_by_ns - driver.engine.config.policy.orders.close_before_flat_by_s * NS
+        closing = int(ticks.ts_recv_ns.searchsorted(closing_ns))
+        driver.feed(ticks.slice(0, closing))
         traded += driver.engine.state.markets[0].position is not None
+        driver.feed(ticks.slice(closing, before))
         driver.pass_time(session.flat_by_ns - DEADLINE_MARGIN_NS)
         if _is_open(driver):
             late.append(session.date)
@@ -212,7 +215,7 @@ def flat_days(n: int, say: Say) -> list[Bar]:
             open_at_end.append(session.date)
         if days % 100 == 0:
             say(f"{days} days: {len(late)} not flat a minute before, {len(open_at_end)} not at the time")
-    note = f"{traded} days held a position near the end"
+    note = f"{traded} days held a position when closing began"
     return [
         at_most("days_not_flat_60_s_before_deadline", len(late), 0, days, "; ".join([*late[:3], note])),
         at_most("days_not_flat_at_deadline", len(open_at_end), 0, days, "; ".join([*open_at_end[:3], note])),

@@ -1,5 +1,6 @@
 """Chaos: many plots lived through, in two processes, and what they show beside what must hold."""
 
+import gc
 import math
 import multiprocessing
 from collections import Counter
@@ -43,7 +44,10 @@ _COUNTED_BY = {
 def live_and_judge(plot: Plot) -> Judged:
     """Live through a plot and judge it; the work of one process of the pool."""
     with lived(plot) as living:
-        return judge(living)
+        found = judge(living)
+    del living
+    gc.collect()  # a run is full of circles, and the next one comes at once
+    return found
 
 
 def judged(plots: Iterable[Plot], say: Say, workers: int = WORKERS) -> Iterator[Judged]:
@@ -69,29 +73,34 @@ def judged(plots: Iterable[Plot], say: Say, workers: int = WORKERS) -> Iterator[
 
 def _keep(plot: Plot) -> str:
     """Keep the plot of a run that did not hold, and say how to repeat it."""
-    names = "-".join(spec.name for spec in plot.faults.faults)
-    path = KEPT / f"{plot.seed}-{plot.length_s:g}-{names}.json"
+    path = KEPT / _name(plot)
     write_plot(path, plot)
     return f"repeat with --plot {path}"
+
+
+def _name(plot: Plot) -> str:
+    return f"{plot.seed}-{plot.length_s:g}-{'-'.join(spec.name for spec in plot.faults.faults)}.json"
 
 
 def chaos(n: int, say: Say) -> list[Bar]:
     """Live `n` seeds with three faults at once, kills and people's deeds."""
     length_s = FULL_S if n >= FULL_SEEDS else CI_S
     say(f"{n} seeds x {length_s / 60:g} simulated minutes")
-    return bars_of(list(judged((draw(seed, length_s) for seed in range(n)), say)), "")
+    return bars_of(list(judged((draw(seed, length_s) for seed in range(n)), say)))
 
 
-def bars_of(runs: list[Judged], prefix: str) -> list[Bar]:
-    """Put what runs showed beside what must hold."""
+def bars_of(runs: list[Judged], prefix: str = "", by_seed: bool = True) -> list[Bar]:
+    """Put what runs showed beside what must hold; runs that did not hold are named by their seed, or their file."""
     counts: Counter[str] = Counter()
     for run in runs:
         counts.update(run.counts)
     broken = {rule: [(run, breach) for run in runs for breach in run.breaches if breach.rule == rule]
               for rule in _WORDS}
     tried = {rule: counts[_COUNTED_BY[rule]] if rule in _COUNTED_BY else len(runs) for rule in _WORDS}
-    bars = [at_most(f"{prefix}{name}", len(broken[rule]), 0, tried[rule], _seeds(run for run, _ in broken[rule]))
-            for rule, name in _WORDS.items()]
+    bars = [
+        at_most(f"{prefix}{name}", len(broken[rule]), 0, tried[rule], _which((run for run, _ in broken[rule]), by_seed))
+        for rule, name in _WORDS.items()
+    ]
     bare = sorted(seconds for run in runs for seconds in run.bare_s)
     p99 = bare[max(math.ceil(len(bare) * 0.99) - 1, 0)] if bare else 0.0
     bars.append(at_most(f"{prefix}unprotected_p99_s", round(p99, 3), P99_S, max(len(bare), 1),
@@ -109,20 +118,21 @@ def bars_of(runs: list[Judged], prefix: str) -> list[Bar]:
     return bars
 
 
-def _seeds(runs: Iterable[Judged]) -> str:
+def _which(runs: Iterable[Judged], by_seed: bool) -> str:
     """Name the runs to repeat, the first few."""
-    seeds = list(dict.fromkeys(run.plot.seed for run in runs))
-    if not seeds:
+    names = list(dict.fromkeys(str(run.plot.seed) if by_seed else _name(run.plot) for run in runs))
+    if not names:
         return ""
-    more = f" and {len(seeds) - 5} more" if len(seeds) > 5 else ""
-    return f"repeat with --seed {', '.join(str(seed) for seed in seeds[:5])}{more}"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    how = "repeat with --seed" if by_seed else f"kept in {KEPT}:"
+    return f"{how} {', '.join(names[:5])}{more}"
 
 
 def each_fault_in_each_state(n: int, say: Say) -> list[Bar]:
     """Live `n` times through each fault alone, struck while an order is in each state."""
     plots = [plot_with(spot, name) for number in range(n) for spot in spots(number) for name in FAULTS]
     say(f"{len(plots)} runs: {len(FAULTS)} faults, each in {len(STATES)} states of an order, {n} times")
-    return bars_of(list(judged(plots, say)), "each_fault_")
+    return bars_of(list(judged(plots, say)), "each_fault_", by_seed=False)
 
 
 def tell(plot: Plot, say: Say) -> Judged:

@@ -14,7 +14,8 @@ from fabio.research.reliability.books import (
     longest_outside,
     spans,
 )
-from fabio.research.reliability.living import ACCOUNT_ID, Living
+from fabio.research.reliability.living import Living
+from fabio.research.reliability.people import ACCOUNT_ID
 from fabio.research.reliability.plot import Plot, troubles_s
 from fabio.research.reliability.watch import Breach
 
@@ -91,7 +92,7 @@ def judge(living: Living) -> Judged:
         if ns > ORPHAN_S * NS:
             found("I15", span[0], f"stops or targets work for {ns / NS:.1f} s with nothing to protect")
     flats = [(at_ns, longest_outside((at_ns, _flat_ns(story, at_ns, end_ns)), troubles)) for at_ns, verb
-             in living.presses if verb != "disarm"]
+             in living.people.presses if verb != "disarm"]
     for at_ns, ns in flats:
         if ns > FLAT_S * NS:
             found("flat", at_ns, f"not flat {ns / NS:.1f} s after a person asked, outside faults and starts")

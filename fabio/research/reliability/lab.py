@@ -123,7 +123,7 @@ class LabTime:
 
     def wait_s(self, due_ns: int) -> float:
         """Give the loop's time until a moment; a little more, as seconds are floats."""
-        return max(due_ns - self._clock.now_ns(), 0) / SECOND_NS + FLOAT_NS / SECOND_NS
+        return (max(due_ns - self._clock.now_ns(), 0) + 1000) / SECOND_NS
 
     async def sleep(self, seconds: float) -> None:
         """Wait for seconds."""

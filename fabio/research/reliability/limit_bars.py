@@ -173,7 +173,7 @@ def _in_bad_state(desk: LimitDesk, bad: str, draw: random.Random) -> None:
     elif bad in ("before the session's end", "after the flat-by time"):
         flat_by = desk.session.flat_by_ns or desk.session.close_ns
         near = bad == "before the session's end"
-        desk.tick(after_ns=flat_by - desk.now_ns + (draw.randint(-238, -181) if near else draw.randint(1, 600)) * NS)
+        desk.tick(after_ns=flat_by - desk.now_ns + (draw.randint(-1_190, -361) if near else draw.randint(1, 600)) * NS)
         desk.sent = []
         desk.picture()
     if bad == "sound":

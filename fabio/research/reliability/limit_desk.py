@@ -88,7 +88,7 @@ class LimitDesk:
     def next_bar(self, price: int = PRICE, late_ns: int = 0) -> None:
         """Let the first print of the next minute come, so that a bar closes."""
         minute_ns = 60 * NS
-        self.tick(price, ((self.now_ns - late_ns) // minute_ns + 1) * minute_ns + late_ns - self.now_ns, late_ns)
+        self.tick(price, (self.now_ns // minute_ns + 1) * minute_ns + late_ns - self.now_ns, late_ns)
 
     def picture(self) -> None:
         """Show that the venue holds what the book says."""

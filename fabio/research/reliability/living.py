@@ -13,11 +13,8 @@ import msgspec
 
 from fabio.adapters.gateway.plan import Switches
 from fabio.adapters.topstepx.broker.tags import Tags
-from fabio.adapters.topstepx.enums import OrderSide, OrderType
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
-from fabio.adapters.topstepx.records import PlaceOrder
 from fabio.journal.exchanges import Exchange
-from fabio.journal.inbox import Request
 from fabio.model.command import ClosePosition, SubmitOrder
 from fabio.model.errors import ConfigError
 from fabio.model.event import OrderFilled, VenueSeen
@@ -27,22 +24,20 @@ from fabio.model.tick import Ticks
 from fabio.research.reliability.faulty_disk import FaultyDisk
 from fabio.research.reliability.gate import Gate
 from fabio.research.reliability.lab import World, together
-from fabio.research.reliability.plot import Deed, Kill, Plot, Point
+from fabio.research.reliability.people import ACCOUNT_ID, People
+from fabio.research.reliability.plot import Kill, Plot, Point
 from fabio.research.reliability.street import calendar, chaos_settings, walk
-from fabio.research.reliability.virtual_time import run_virtual
-from fabio.research.reliability.watch import Watch
+from fabio.research.reliability.virtual_time import ClockStandsStill, run_virtual
+from fabio.research.reliability.watch import Breach, Watch
 from fabio.research.reliability.wire import Stage, Wire
 from fabio.runtime.live import LiveLife, Uncertain
 from fabio.runtime.live_start import Scene, world_tag
 from fabio.runtime.reopen import Ready
-from fabio.runtime.requests import answer_of, event_of
 
 NS = 1_000_000_000
-ACCOUNT_ID, ACCOUNT_NAME = 18_204_311, "PRAC-V2-20418-73510264"
-PERSON_S, FLUSH_S, SAMPLE_S = 3.0, 0.25, 0.5
+FLUSH_S, SAMPLE_S = 0.25, 0.5
 AGAIN_S = 2.0
 """How long after a start that found the venue silent the next one is tried."""
-HALT_LASTS_S = 20.0
 UNAUTHORISED = 401
 Say = Callable[[str], None]
 
@@ -109,8 +104,8 @@ class Living:
         When each life was ready, nanoseconds.
     downs
         From a life's end until the next was ready.
-    presses
-        When a person pressed halt, flatten or stop.
+    people
+        Who acts, and what they pressed.
     """
 
     def __init__(self, plot: Plot, folder: Path, say: Say) -> None:
@@ -119,7 +114,6 @@ class Living:
         self.watch: Watch
         self.boots: list[int] = []
         self.downs: list[tuple[int, int]] = []
-        self.presses: list[tuple[int, str]] = []
         self.mismatches: list[Mismatch] = []
         self.refused_starts: list[str] = []
         self.kills: list[str] = []
@@ -127,14 +121,11 @@ class Living:
         self.ready: Ready | None = None
         self.is_stuck = False
         self._kills = list(plot.kills)
-        self._deeds = list(plot.deeds)
-        self._halted_ns = 0
         self._say = say
         self._wire: Wire
         self._gate: Gate
         self._dead = asyncio.Event()
-        self._stopping = ""
-        self._requests = 0
+        self.people = People(self)
 
     # -- its end -------------------------------------------------------------------------
 
@@ -171,8 +162,8 @@ class Living:
         ticks = walk(plot.seed, plot.market_s or plot.length_s)
         self.world = World(ticks, calendar(), switches=Switches(), script=plot.faults, settings=chaos_settings())
         self.watch = Watch(self.world.gateway, ACCOUNT_ID, self.world.clock.now_ns)
-        others = [asyncio.create_task(part(), name=name) for name, part in
-                  {"gateway": self.world.drive, "others at the venue": self._others, "sampler": self._sample}.items()]
+        parts = {"gateway": self.world.drive, "others at the venue": self.people.others, "sampler": self._sample}
+        others = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
         try:
             while self.world.seconds < plot.length_s and not self.is_stuck:
                 await self._one_life()
@@ -187,7 +178,7 @@ class Living:
     async def _one_life(self) -> None:
         """Start, live, and end by a kill, a stop, or the plot's end."""
         since_ns = self.world.clock.now_ns()
-        self._dead, self._down_s, self._stopping = asyncio.Event(), 0.0, ""
+        self._dead, self._down_s, self.people.stopping = asyncio.Event(), 0.0, False
         self._wire = Wire(self.world.front, self._seen)
         self._gate = Gate(FaultyDisk(self.plot.seed * 100 + len(self.folders)))
         try:
@@ -251,14 +242,14 @@ class Living:
         end_s = self.plot.length_s
 
         async def lived() -> None:
-            await life.live(lambda: bool(self._stopping) or self.world.seconds >= end_s)
-            if self._stopping:
+            await life.live(lambda: self.people.stopping or self.world.seconds >= end_s)
+            if self.people.stopping:
                 await life.end(lambda why: None)
 
         async def wake() -> None:
             while True:
                 await asyncio.sleep(0.5)
-                if self._stopping or self.world.seconds >= end_s:
+                if self.people.stopping or self.world.seconds >= end_s:
                     life.tell(Ticks.of([]))
 
         async def die() -> None:
@@ -266,14 +257,14 @@ class Living:
             raise Killed
 
         await together({"life": lived, **life.tasks, "wake": wake, "kill": die, "clock": self._kill_by_time,
-                        "person": self._person, "operator": self._operator, "beat": self._beat})
+                        "person": self.people.arms, "operator": self.people.operates, "beat": self._beat})
 
     async def _let_go(self, since_ns: int) -> None:
         """End what a process's end ends: its connections, its locks."""
         self._ended_ns = self.world.clock.now_ns()
         await self._wire.hang_up()
         if self.ready is not None:
-            if self._stopping and not self._dead.is_set():
+            if self.people.stopping and not self._dead.is_set():
                 self.ready.close()
             else:
                 _close(self.ready)
@@ -293,88 +284,6 @@ class Living:
             assert self.ready is not None
             self.ready.sink.flush()
             await asyncio.sleep(FLUSH_S)
-
-    async def _person(self) -> None:
-        """Arm, and arm again, as somebody who wants to trade; after a halt only when it has lasted a while."""
-        while True:
-            await asyncio.sleep(PERSON_S)
-            assert self.ready is not None
-            state = self.ready.driver.engine.state
-            rested = self.world.clock.now_ns() - self._halted_ns > HALT_LASTS_S * NS
-            if not rested or self._stopping or state.venue.phase == "armed":
-                continue
-            self.watch.blocked_ns = None
-            if state.account.halted and not state.halted_for_date:
-                await self.ask("resume")
-            if not state.account.halted:
-                await self.ask("arm", ACCOUNT_NAME)
-
-    async def _operator(self) -> None:
-        """Do the operator's deeds of the plot, each when it is due and the agent is there."""
-        while due := next((deed for deed in self._deeds if _is_operators(deed)), None):
-            await asyncio.sleep(max(due.at_s - self.world.seconds, 0.0))
-            self._deeds.remove(due)
-            await self.ask(due.act, "restless" if due.act in ("enable", "disable") else "")
-
-    async def ask(self, verb: str, name: str = "") -> None:
-        """Ask as the inbox does."""
-        ready = self.ready
-        assert ready is not None
-        self._requests += 1
-        request = Request(id=f"{self.plot.seed}-{self._requests}", ts_ns=self.world.clock.now_ns(), verb=verb,
-                          name=name, reason="the plot")
-        life, driver = ready.agent.life, ready.driver
-        refused = answer_of(request, driver.engine.state, False, request.ts_ns)
-        if refused is not None:
-            self.tell(f"{verb}: {refused.message}")
-            return
-        if verb in ("halt", "flatten", "stop", "disarm"):
-            self.presses.append((life.now_ns, verb))
-            self._halted_ns = life.now_ns
-        if verb in ("halt", "stop", "disarm"):
-            self.watch.blocked_ns = life.now_ns
-        if verb in ("arm", "disarm"):
-            outcome, words = await life.answer(request)
-            self.tell(f"{verb}: {outcome}, {words}")
-            return
-        driver.happen(event_of(request, life.now_ns))
-        ready.sink.journal.sync()
-        self.tell(f"{verb} {name}".strip())
-        if verb == "stop":
-            self._stopping = "the plot"
-
-    async def _others(self) -> None:
-        """Do what somebody else does at the venue, whether or not the agent is there."""
-        gateway = self.world.gateway
-        contract_id = gateway.listings.streamed()[0].id
-        for deed in [deed for deed in self.plot.deeds if not _is_operators(deed)]:
-            await asyncio.sleep(max(deed.at_s - self.world.seconds, 0))
-            self.tell(f"at the venue: {deed.act}")
-            last_ticks = gateway.last_ticks(0)
-            if deed.act == "manual_flatten":
-                gateway.operator.flatten(ACCOUNT_ID)
-            elif last_ticks is not None:
-                at_limit = deed.act == "foreign_order"
-                price = gateway.listings.streamed()[0].instrument.price(last_ticks - 400) if at_limit else None
-                gateway.operator.place(PlaceOrder(
-                    account_id=ACCOUNT_ID, contract_id=contract_id, side=int(OrderSide.BID), size=1, limit_price=price,
-                    type=int(OrderType.LIMIT if at_limit else OrderType.MARKET)))
-                self._tidy_up(at_limit, contract_id)
-
-    def _tidy_up(self, at_limit: bool, contract_id: str) -> None:
-        """Let the person who did it take it back a while later, or the account would stay foreign to the end."""
-        gateway = self.world.gateway
-
-        def undo() -> None:
-            if at_limit:
-                for order in gateway.operator.live_orders(ACCOUNT_ID):
-                    if order.custom_tag is None and order.parent_order_id is None:
-                        gateway.operator.cancel(order.id)
-            elif gateway.accounts[ACCOUNT_ID].held_steps(contract_id):
-                gateway.operator.place(PlaceOrder(account_id=ACCOUNT_ID, contract_id=contract_id, size=1,
-                                                  side=int(OrderSide.ASK), type=int(OrderType.MARKET)))
-
-        gateway.at(gateway.now_ns + int(HALT_LASTS_S * NS), undo)
 
     # -- looking ---------------------------------------------------------------------------
 
@@ -417,10 +326,6 @@ class Living:
         self._say(f"{self.world.seconds:8.2f} s  {words}")
 
 
-def _is_operators(deed: Deed) -> bool:
-    return deed.act in ("halt", "flatten", "stop", "arm", "disarm", "disable", "enable")
-
-
 def _close(ready: Ready) -> None:
     """Let go of a dead life's files; what it still writes goes into the folder that nobody opens again."""
     with contextlib.suppress(Exception):
@@ -434,5 +339,9 @@ def lived(plot: Plot, say: Say = lambda line: None) -> Iterator[Living]:
     random.seed(plot.seed)  # the broker's and the hubs' jitter comes from the system's dice
     with tempfile.TemporaryDirectory(prefix="fabio-chaos-") as folder:
         living = Living(plot, Path(folder), say)
-        run_virtual(living.run())
+        try:
+            run_virtual(living.run())
+        except ClockStandsStill as error:
+            at_s = (living.world.gateway.now_ns - living.world.start_ns) / NS
+            living.watch.breaches.append(Breach(rule="crash", at_s=at_s, words=str(error)))
         yield living

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from fabio.research.reliability.bar import Bar, at_least, at_most
@@ -18,9 +19,13 @@ from fabio.runtime.reopen import Ready
 
 NS_PER_S, S_PER_HOUR = 1_000_000_000, 3600
 LOOK_S = 300
+REGULAR_S = 6 * S_PER_HOUR
+"""What is not longer lies in the regular hours, in which it trades."""
 WARM_SHARE = 0.25
 """This share at the beginning is left out: buffers grow to their size."""
 MB_PER_HOUR = 1.0
+LONG_MIN, MB_IN_ALL = 600, 5.0
+"""Arrays are first touched over hours: a shorter run is judged by what it grew in all."""
 Say = Callable[[str], None]
 
 
@@ -34,17 +39,21 @@ def soak(n: int, say: Say) -> list[Bar]:
         trades, files = run_virtual(_day(Path(home) / "logs", n * 60, looks, say))
     warm = [look for look in looks if look[0] >= looks[-1][0] * WARM_SHARE]
     hours, megabytes, descriptors = (np.array(column) for column in zip(*warm, strict=True))
-    slope = float(np.polyfit(hours, megabytes, 1)[0]) if len(warm) > 2 else float("inf")
+    growth = at_most("memory_growth_mb", float(megabytes[-1] - megabytes[0]), MB_IN_ALL, n)
+    if n >= LONG_MIN:
+        growth = at_most("memory_growth_mb_per_hour", float(np.polyfit(hours, megabytes, 1)[0]), MB_PER_HOUR, n)
     note = f"{n / 60:.1f} h, {trades} trades, {megabytes[0]:.0f} to {megabytes[-1]:.0f} MB, gateway included"
     return [
-        at_most("memory_growth_mb_per_hour", slope, MB_PER_HOUR, n, note),
+        msgspec.structs.replace(growth, note=note),
         at_most("open_files_growth", float(descriptors[-1] - descriptors[0]), 0, n, note),
         at_least("journal_files", files, 1, n),
     ]
 
 
 async def _day(logs: Path, seconds: int, looks: list[tuple[float, float, int]], say: Say) -> tuple[int, int]:
-    ticks = wander(0, calendar().session(0).open_ns + 60 * NS_PER_S, float(seconds))
+    session = calendar().session(0)
+    from_ns = session.open_ns if session.regular_open_ns is None or seconds > REGULAR_S else session.regular_open_ns
+    ticks = wander(0, from_ns + 60 * NS_PER_S, float(seconds))
     world = World(ticks, calendar(), settings=chaos_settings())
     driving = asyncio.create_task(world.drive())
     try:

@@ -8,14 +8,27 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 START_S = 1000.0
+STILL_S, MOST_TURNS = 0.001, 100_000
+"""So many turns of the loop within so little time are tasks that wake each other for ever."""
+
+
+class ClockStandsStill(RuntimeError):
+    """Tasks wake each other for ever, and no time passes."""
 
 
 class _Jumping(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = START_S
+        self._moved_s, self._turns = START_S, 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._turns += 1
+        if self.now_s - self._moved_s >= STILL_S:
+            self._moved_s, self._turns = self.now_s, 0
+        elif self._turns > MOST_TURNS:
+            self._turns = 0
+            raise ClockStandsStill(f"{MOST_TURNS} turns of the loop at {self.now_s:.6f} s")
         ready = super().select(0)
         if not ready:
             if timeout is None:

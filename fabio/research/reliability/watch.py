@@ -28,7 +28,7 @@ BLOCKED_NS = 50_000_000
 BOX_STEPS, BOX_STOP_TICKS = (1, 2), (8, 200)
 CALLS_PER_MINUTE = 200
 """What the venue allows, over all lives of the agent."""
-STATES_KEPT = 4000
+STATES_KEPT = 400
 _NEXT = {
     "in_flight": {"working", "partly_filled", "filled", "cancelled", "rejected", "expired", "unknown"},
     "working": {"partly_filled", "filled", "cancelled", "expired", "unknown"},

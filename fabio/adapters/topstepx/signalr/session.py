@@ -28,6 +28,8 @@ from fabio.adapters.topstepx.signalr.timing import AtMost, Clock, TookTooLong
 
 _HANDSHAKE = render(HandshakeRequest("json", 1))
 _PING = render(Ping())
+_LEAST_WAIT_S = 0.001
+"""Shares of a second do not add up exactly: a wait for the last 1e-15 s would not advance the clock."""
 
 
 class Over(Exception):
@@ -145,7 +147,7 @@ class Session:
             quiet_s = self._clock.monotonic_s() - self._heard_s
             if quiet_s >= self._limits.silent_after_s:
                 raise Over(Reason.SILENT, f"no record for {quiet_s:.1f} s")
-            await self._clock.sleep(self._limits.silent_after_s - quiet_s)
+            await self._clock.sleep(max(self._limits.silent_after_s - quiet_s, _LEAST_WAIT_S))
 
     async def call(self, methods: Sequence[Subscription]) -> list[str | None]:
         """Call hub methods at once, and wait for all their completions.
