@@ -14,10 +14,10 @@ from fabio.journal.records import Records
 from fabio.journal.world import World, claim
 from fabio.journal.writer import Journal
 from fabio.model import fact
-from fabio.runtime.sink_follower import Follower
-from fabio.runtime.sink_lines import STREAMS, RecordStream
-from fabio.runtime.sink_rows import RowMaker, whose_records
-from fabio.runtime.sink_status import StatusFile
+from fabio.runtime.sinking.follower import Follower
+from fabio.runtime.sinking.lines import STREAMS, RecordStream
+from fabio.runtime.sinking.rows import RowMaker, whose_records
+from fabio.runtime.sinking.status import StatusFile
 
 sys.path.append(str(Path(__file__).parent / "journal"))  # as pytest does for the tests of that room
 stories = importlib.import_module("journal_stories")

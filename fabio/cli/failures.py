@@ -28,7 +28,7 @@ _CODES = {
     "fabio.runtime.history:HistoryMissing": FAILED,
     "fabio.runtime.supervise.lock:SupervisorBusy": REFUSED,
     "fabio.runtime.demo:DemoOver": NOT_FOUND,
-    "fabio.runtime.sinking:SinkSilent": TIMEOUT,
+    "fabio.runtime.sinking.process:SinkSilent": TIMEOUT,
     "fabio.runtime.until:BadTime": USAGE,
     "fabio.cli.failures:Unready": BAD_CONFIGURATION,
     "fabio.cli.failures:NotFound": NOT_FOUND,

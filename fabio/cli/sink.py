@@ -9,7 +9,7 @@ from fabio.cli.options import DEFAULT_LOGS, ConfigOption, JsonOption, LogsOption
 
 if TYPE_CHECKING:
     from fabio.adapters.sinks.targets import Target
-    from fabio.runtime.sink_status import Status
+    from fabio.runtime.sinking.status import Status
     from fabio.settings.load import Settings
 
 ToOption = Annotated[list[str] | None, typer.Option(
@@ -62,7 +62,7 @@ def _catch_up(logs: Path, targets: "list[Target]", settings: "Settings", json: b
 
     from fabio.adapters.sinks.port import SinkUnusable
     from fabio.cli.output import print_json, say
-    from fabio.runtime.sinking import SinkSilent, catch_up, follower_of
+    from fabio.runtime.sinking.process import SinkSilent, catch_up, follower_of
 
     done: list[Status] = []
     failures: list[tuple[Target, Exception]] = []
@@ -92,7 +92,7 @@ def _follow(logs: Path, targets: "list[Target]", settings: "Settings") -> None:
     import signal
 
     from fabio.cli.output import say
-    from fabio.runtime.sinking import follow, follower_of
+    from fabio.runtime.sinking.process import follow, follower_of
 
     if hasattr(os, "nice"):
         os.nice(10)  # where both want the processor, it is the agent's

@@ -82,8 +82,8 @@ class Arming:
         armed = next((fact for fact in step.facts if isinstance(fact, Armed)), None)
         if armed is None:
             return "refused", "the machine did not arm"
-        return "done", (f"armed: orders go to {self._account_name} until {_utc(armed.until_ns)} UTC, when all is closed; "
-                        f"it has to be flat by {_utc(session.flat_by_ns)} UTC")
+        return "done", (f"armed: orders go to {self._account_name} until {_utc(armed.until_ns)} UTC, then all is "
+                        f"closed, to be flat by {_utc(session.flat_by_ns)} UTC")
 
     def _against(self, named: str, index: int) -> str:
         if named.strip().lower() != self._account_name.lower():

@@ -19,7 +19,7 @@ import orjson
 
 from fabio.adapters.sinks.port import KEY
 from fabio.adapters.sinks.targets import make_sink, parse_target
-from fabio.runtime.sink_tables import TABLES
+from fabio.runtime.sinking.tables import TABLES
 
 Contents = dict[str, dict[str, dict[str, Any]]]
 

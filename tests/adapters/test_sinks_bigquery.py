@@ -12,7 +12,7 @@ from sinks_sql_lab import wanted
 from fabio.adapters.sinks.port import Batch, Column, Place, RowsRefused, SinkAway, SinkUnusable, Table
 from fabio.adapters.sinks.targets import make_sink, parse_target
 from fabio.model.errors import ConfigError
-from fabio.runtime.sink_tables import TABLES
+from fabio.runtime.sinking.tables import TABLES
 
 pytest.importorskip("google.cloud.bigquery", reason="the extra `bigquery` is not installed")
 pytest.importorskip("sqlglot", reason="the server reads statements with it")

@@ -11,7 +11,7 @@ from sinks_sql_lab import normal, wanted
 from fabio.adapters.sinks.port import KEY, Batch, Column, Place, RowsRefused, SinkAway, SinkUnusable, Table
 from fabio.adapters.sinks.targets import make_sink, parse_target
 from fabio.model.errors import ConfigError
-from fabio.runtime.sink_tables import TABLES
+from fabio.runtime.sinking.tables import TABLES
 
 pytest.importorskip("google.cloud.firestore", reason="the extra `firestore` is not installed")
 import grpc

@@ -1,6 +1,7 @@
-"""What an entry is made of: the distances that govern it, and what is taken already of the limits."""
+"""What an entry is made of and takes of the limits, and between which moments it may leave."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,10 +9,11 @@ from engine_worlds import INSTRUMENT
 from live_worlds import Desk, enter_each_bar, names
 
 from fabio.engine.entries import governed
-from fabio.engine.venue.arming import entry_refusal
+from fabio.engine.venue.arming import entry_refusal, leave_when_flat
 from fabio.model import event as events
 from fabio.model.signal import Signal
 from fabio.model.strategy import StrategyState
+from fabio.model.venue_fact import Disarmed
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -59,3 +61,33 @@ def test_while_trading_ends_the_same_account_is_armed_again_and_no_other() -> No
     desk.picture(desk.entry(), desk.leg("stop"), desk.leg("target"), held=2)
     assert names(desk.arm()) == ["Armed"]
     assert desk.venue.phase == "armed"
+
+
+def leaves_when(desk: Desk, **changes: Any) -> bool:
+    """Tell whether it observes again, trading having ended, on an agreed picture from behind the last change."""
+    turn = desk.drive.engine._turn
+    turn.state.markets[0].care.touched_ns = 1000
+    for name, value in ({"phase": "leaving", "picture_ns": 1001} | changes).items():
+        setattr(turn.state.venue, name, value)
+    turn.begin()
+    leave_when_flat(turn)
+    return [type(fact) for fact in turn.facts] == [Disarmed]
+
+
+@pytest.mark.parametrize(("changes", "leaves"), [
+    ({}, True), ({"picture_ns": 1000}, False), ({"picture_ns": None}, False), ({"agreed": 0}, False),
+    ({"phase": "armed"}, False),
+])
+def test_it_observes_again_on_an_agreed_picture_from_behind_the_last_change(
+    changes: dict[str, Any], leaves: bool
+) -> None:
+    assert leaves_when(Desk(enter_each_bar()).armed(), **changes) is leaves
+
+
+def test_while_an_entry_may_still_fill_at_the_venue_it_does_not_observe() -> None:
+    desk = Desk(enter_each_bar(kind="limit", away=4)).entered()
+    assert not leaves_when(desk)
+    desk.accepted()
+    assert not leaves_when(desk)
+    desk.happen(events.OrderCancelled(ts_ns=desk.now_ns, market=0, order_id=desk.order().id, reason="asked"))
+    assert leaves_when(desk)

@@ -10,6 +10,7 @@ from live_worlds import Desk, enter_each_bar, folds_again
 from fabio.engine.machine import Engine
 from fabio.model import event as events
 from fabio.model import fact as facts
+from fabio.model import venue_fact as venue_facts
 from fabio.model.command import CancelOrder, ClosePosition, SubmitOrder
 from fabio.model.order import DONE_STATES
 from fabio.portfolio.order_policy import OrderPolicy
@@ -77,7 +78,8 @@ def test_at_the_venue_a_working_limit_is_cancelled_when_closing_begins_and_the_v
     desk.drive.pass_time(desk.now_ns)
     assert not desk.sent(CancelOrder, ClosePosition)
     desk.wait(1)
-    assert desk.venue.phase == "leaving"
+    assert [fact.reason for fact in desk.facts(venue_facts.ArmingEnded)] == [
+        "closing begins for the flat-by time, until which it was armed"]
     assert desk.sent(CancelOrder)
     order_id = desk.order().id
     desk.happen(events.OrderCancelled(ts_ns=desk.now_ns, market=0, order_id=order_id, reason="asked"))

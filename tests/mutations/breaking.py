@@ -185,10 +185,10 @@ class Breaking:
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.alarm(WAITS_S)
         if mutant is not None:
             function_of(mutant.module, mutant.path).__code__ = mutant.code
         for test in tests:
+            signal.alarm(WAITS_S)
             signal.setitimer(signal.ITIMER_PROF, LEAST_S + 10 * self._seconds[test])
             try:
                 green = self._runs(test)

@@ -10,9 +10,9 @@ from sink_days import INSTRUMENTS, Day, MemorySink, expected, follower, run_dry
 
 from fabio.adapters.sinks.port import Pace, SinkAway
 from fabio.journal.records import rebuild
-from fabio.runtime.sink_status import Status
-from fabio.runtime.sink_tables import TABLES
-from fabio.runtime.sinking import SinkSilent, catch_up, follow
+from fabio.runtime.sinking.process import SinkSilent, catch_up, follow
+from fabio.runtime.sinking.status import Status
+from fabio.runtime.sinking.tables import TABLES
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_how_lines_are_cut_into_parts_changes_no_row(day, monkeypatch, lines, si
     day.write(6)
     day.write(3, roll="2013-09-04")
     wanted = expected(day.folder)
-    monkeypatch.setattr("fabio.runtime.sink_lines.BYTES_AT_ONCE", size)
+    monkeypatch.setattr("fabio.runtime.sinking.lines.BYTES_AT_ONCE", size)
     sink = MemorySink()
     sink.pace = Pace(lines=lines)
     run_dry(follower(day.folder, sink))

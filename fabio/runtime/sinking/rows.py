@@ -22,7 +22,7 @@ from fabio.model import fact as facts
 from fabio.model.instrument import Instrument
 from fabio.model.regime import Regime
 from fabio.model.step import Step
-from fabio.runtime.sink_tables import FEATURES, TABLES
+from fabio.runtime.sinking.tables import FEATURES, TABLES
 
 Record = Mapping[str, Any]
 Made = tuple[str, str, dict[str, Any]]

@@ -13,9 +13,9 @@ from pathlib import Path
 from fabio.adapters.backoff import Backoff
 from fabio.adapters.sinks.port import SinkUnusable
 from fabio.adapters.sinks.targets import Target, make_sink
-from fabio.runtime.sink_follower import Follower
-from fabio.runtime.sink_rows import RowMaker, whose_records
-from fabio.runtime.sink_status import StatusFile
+from fabio.runtime.sinking.follower import Follower
+from fabio.runtime.sinking.rows import RowMaker, whose_records
+from fabio.runtime.sinking.status import StatusFile
 from fabio.runtime.wiring import instruments_of
 from fabio.settings.load import Settings
 

@@ -8,9 +8,9 @@ import msgspec
 from fabio.adapters.sinks.port import KEY, Batch, Place, Row
 from fabio.journal.files import day_and_number
 from fabio.journal.lines import LineUnknown
-from fabio.runtime.sink_lines import JOURNAL, Damaged, Line, RecordStream
-from fabio.runtime.sink_rows import RowMaker
-from fabio.runtime.sink_tables import TABLES
+from fabio.runtime.sinking.lines import JOURNAL, Damaged, Line, RecordStream
+from fabio.runtime.sinking.rows import RowMaker
+from fabio.runtime.sinking.tables import TABLES
 
 _ORDER = [table.name for table in TABLES]
 

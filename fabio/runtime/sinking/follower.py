@@ -6,11 +6,11 @@ from pathlib import Path
 
 from fabio.adapters.backoff import Backoff
 from fabio.adapters.sinks.port import Batch, Place, RowsRefused, Sink, SinkAway, SinkUnusable
-from fabio.runtime.sink_batches import batches_of, halves
-from fabio.runtime.sink_lines import STREAMS, Damaged, RecordStream
-from fabio.runtime.sink_rows import RowMaker
-from fabio.runtime.sink_status import NAMED_MOST, State, Status, StatusFile
-from fabio.runtime.sink_tables import TABLES
+from fabio.runtime.sinking.batches import batches_of, halves
+from fabio.runtime.sinking.lines import STREAMS, Damaged, RecordStream
+from fabio.runtime.sinking.rows import RowMaker
+from fabio.runtime.sinking.status import NAMED_MOST, State, Status, StatusFile
+from fabio.runtime.sinking.tables import TABLES
 
 POLL_S = 0.25
 """Between two looks at a folder that no agent wrote yet."""

@@ -13,7 +13,7 @@ import orjson
 from fabio.adapters.sinks.port import Batch, Place
 from fabio.journal.sync import replace_file
 from fabio.journal.times import iso
-from fabio.runtime.sink_lines import Damaged
+from fabio.runtime.sinking.lines import Damaged
 
 State = Literal["starting", "following", "away", "unusable", "stopped"]
 NAMED_MOST = 20
