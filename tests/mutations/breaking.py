@@ -12,11 +12,12 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -26,8 +27,10 @@ from .targets import Target
 ROOT = Path(__file__).parents[2]
 COUNTER = "_mutations_counter"
 GREEN, RED = 0, 1
-LEAST_S = 5.0
-"""A mutant that computes for so long beyond ten times of what its tests take is dead too."""
+LEAST_S = 2.0
+"""A mutant that computes for so long beyond ten times of what its test takes is dead too."""
+LONGEST = 1000
+"""Bytes for the name of a test."""
 WAITS_S = 300
 """And so is one that ends in no way at all."""
 Place = tuple[str, ...]
@@ -134,7 +137,7 @@ class Breaking:
         _settle()
         for _, red in self._forked([None], lambda _: tests, 1):
             if red is not None:
-                raise Broken(f"{red or 'a test'} is red when it runs a second time, with nothing broken")
+                raise Broken(f"{red} is red when it runs a second time, with nothing broken")
 
     def _prove_green_here(self, test: str) -> None:
         since_s = _cpu_s()
@@ -153,51 +156,53 @@ class Breaking:
                 survivors.append(mutant)
                 if loud:
                     _say(f"alive: {mutant.key}")
-            elif red:
+            else:
                 self.killers[mutant.key] = red
         return survivors
 
     def _forked(
         self, mutants: list[Any], tests_of: Callable[[Any], list[str]], jobs: int
     ) -> Iterator[tuple[Any, str | None]]:
-        """Give for each mutant the test that was red: None for none, empty where it died another way."""
-        running: dict[int, tuple[Any, int]] = {}
+        """Give for each mutant the test that was red, or in which it died: None for none."""
+        running: dict[int, tuple[Any, IO[bytes]]] = {}
         waiting = mutants[::-1]
         while waiting or running:
             while waiting and len(running) < jobs:
                 mutant = waiting.pop()
-                tests = tests_of(mutant)
-                hears, says = os.pipe()
+                tests, said = tests_of(mutant), tempfile.TemporaryFile()  # noqa: SIM115 - until its process ends
                 pid = os.fork()
                 if pid == 0:
-                    os._exit(self._live(mutant, tests, says))
-                os.close(says)
-                running[pid] = mutant, hears
+                    self._live(mutant, tests, said.fileno())
+                running[pid] = mutant, said
             pid, status = os.wait()
-            mutant, hears = running.pop(pid)
-            with os.fdopen(hears) as said:
-                red = said.read()
-            yield mutant, None if os.waitstatus_to_exitcode(status) == GREEN else red
+            code = os.waitstatus_to_exitcode(status)
+            mutant, said = running.pop(pid)
+            with said:
+                last = os.pread(said.fileno(), LONGEST, 0).decode().rstrip()
+            if code == -signal.SIGKILL:
+                raise Broken(f"{last} was killed from outside")
+            yield mutant, None if code == GREEN else last
 
-    def _live(self, mutant: Mutant | None, tests: list[str], says: int) -> int:
-        """Be the mutant: say which test is red, and end with 0 where none is."""
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if mutant is not None:
-            function_of(mutant.module, mutant.path).__code__ = mutant.code
-        for test in tests:
-            signal.alarm(WAITS_S)
-            signal.setitimer(signal.ITIMER_PROF, LEAST_S + 10 * self._seconds[test])
-            try:
-                green = self._runs(test)
-            except BaseException:  # noqa: BLE001 - whatever a mutant raises where no test catches it
-                green = False
-            if not green:
-                os.write(says, test.encode())
-                return RED
-        return GREEN
+    def _live(self, mutant: Mutant | None, tests: list[str], says: int) -> None:
+        """Be the mutant: say which test runs, end at the first that is red, and with 0 where none is."""
+        code = RED
+        try:
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            if mutant is not None:
+                function_of(mutant.module, mutant.path).__code__ = mutant.code
+            for test in tests:
+                os.pwrite(says, test.encode().ljust(LONGEST), 0)
+                signal.alarm(WAITS_S)
+                signal.setitimer(signal.ITIMER_PROF, LEAST_S + 10 * self._seconds[test])
+                if not self._runs(test):
+                    break
+            else:
+                code = GREEN
+        finally:  # whatever a mutant raises where no test catches it, this process never goes on as its parent
+            os._exit(code)
 
     def _runs(self, test: str) -> bool:
         """Run a test, and tell whether it is green."""
