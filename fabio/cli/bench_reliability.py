@@ -60,22 +60,24 @@ def _measure(full: bool, only: list[str], times: int | None, json: bool) -> None
 
     from fabio.cli.failures import BadUsage
     from fabio.cli.output import print_json, say
-    from fabio.research.reliability.bars import chosen, measure
+    from fabio.research.reliability.bars import chosen, measured
 
     try:
         measurements = chosen(only)
     except ValueError as error:
         raise BadUsage(str(error)) from None
-    bars: list[dict[str, Any]] = []
+    found: dict[str, list[dict[str, Any]]] = {}
     began = time.perf_counter()
-    for number, measurement in enumerate(measurements, 1):
-        n = times or (measurement.full if full else measurement.ci)
-        say(f"[{number}/{len(measurements)}] {measurement.name}: {n:,} times")
-        since = time.perf_counter()
-        found = measure(measurement, n, lambda words: say(f"    {words}"))
-        seconds = round(time.perf_counter() - since, 1)
-        bars += [{"name": each.name, "value": each.value, "limit": each.limit, "n": each.n, "holds": each.holds,
-                  "note": each.note, "measured_by": measurement.name, "seconds": seconds} for each in found]
+    for done in measured(measurements, lambda each: times or (each.full if full else each.ci), say):
+        name = done.measurement.name
+        found[name] = [{
+            "name": each.name, "value": each.value, "limit": each.limit, "n": each.n, "holds": each.holds,
+            "note": each.note, "measured_by": name, "seconds": done.seconds,
+        } for each in done.bars]
+        missed = sum(not each.holds for each in done.bars)
+        say(f"[{len(found)}/{len(measurements)}] {name}: {f'{missed} MISSED' if missed else 'done'}, "
+            f"{done.seconds:,.0f} s")
+    bars = [bar for each in measurements for bar in found[each.name]]
     holds = all(each["holds"] for each in bars)
     if json:
         print_json({"full": full, "holds": holds, "seconds": round(time.perf_counter() - began, 1), "bars": bars})

@@ -27,7 +27,8 @@ def missed(n: int, say: Callable[[str], None]) -> Bar:
 def _two_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(bars, "MEASUREMENTS", tuple(
-        Measurement(name=part.__name__, where=f"bars:{part.__name__}", ci=10, full=1000) for part in (kept, missed)
+        Measurement(name=part.__name__, where=f"bars:{part.__name__}", ci=10, full=1000, beside=False)
+        for part in (kept, missed)
     ))
     monkeypatch.setattr(bars, "kept", kept, raising=False)
     monkeypatch.setattr(bars, "missed", missed, raising=False)

@@ -182,7 +182,7 @@ def test_a_day_from_the_doctor_to_the_stop_with_a_kill_in_between(session: Sessi
     session.wait(lambda: session.status["venue"]["phase"] == "armed")
     told = session.say("status")
     assert told.code == 0
-    assert f"ARMED: orders go to {ACCOUNT} until 2026-06-01T20:10:00" in told.out
+    assert f"ARMED: orders go to {ACCOUNT} until 2026-06-01T20:05:00" in told.out
     assert "USD to the loss floor" in told.out
 
     assert ask(session.logs, "enable", name="often", timeout_s=LIMIT_S).outcome == "done"

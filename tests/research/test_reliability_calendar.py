@@ -2,6 +2,7 @@
 
 import pytest
 
+from fabio.engine.turn import Turn
 from fabio.research.reliability import calendar_bars, exchange_hours
 
 
@@ -40,7 +41,16 @@ def test_i41_sessions_have_no_overlap_and_do_not_depend_on_the_span_asked_for() 
     assert bar.holds, bar.note
 
 
-def test_h17_days_are_traded_to_the_end_and_looked_at_in_time() -> None:
+def test_h17_days_are_traded_to_the_end_and_flat_in_time() -> None:
     before, at_end = calendar_bars.flat_days(3, quiet)
     assert (before.n, at_end.n) == (3, 3)
-    assert "3 days held a position" in before.note
+    assert before.holds, before.note
+    assert at_end.holds, at_end.note
+    assert not before.note.startswith("0 days held")
+
+
+def test_without_the_closing_half_of_the_gate_days_are_not_flat_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Turn, "closing_ns", lambda turn, index: None)
+    before, at_end = calendar_bars.flat_days(3, quiet)
+    assert not before.holds
+    assert not at_end.holds

@@ -1,5 +1,6 @@
 """The judges of the chaos see what is wrong; what they let pass was looked at."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -8,14 +9,17 @@ import pytest
 from fabio.adapters.gateway.faults.catalogue import FAULTS
 from fabio.adapters.gateway.faults.script import Script
 from fabio.adapters.gateway.faults.spec import FaultSpec
+from fabio.journal.reader import read_steps
+from fabio.model.event import OrderFilled
 from fabio.research.reliability.bar import at_least, at_most
-from fabio.research.reliability.bars import MEASUREMENTS, chosen
+from fabio.research.reliability.bars import MEASUREMENTS, chosen, measured
 from fabio.research.reliability.books import Instant, longest_outside, spans
 from fabio.research.reliability.chaos import bars_of
 from fabio.research.reliability.judge import Judged
-from fabio.research.reliability.living import lived
-from fabio.research.reliability.plot import ACTS, POINTS, Kill, Plot, draw, read_plot, troubles_s, write_plot
+from fabio.research.reliability.living import Living, lived
+from fabio.research.reliability.plot import ACTS, POINTS, Kill, Plot, Point, draw, read_plot, troubles_s, write_plot
 from fabio.research.reliability.states import STATES, plot_with, spots
+from fabio.research.reliability.virtual_time import ClockStandsStill, run_virtual
 from fabio.research.reliability.watch import Breach
 
 NS = 1_000_000_000
@@ -88,8 +92,9 @@ def test_nothing_tried_holds_nothing() -> None:
 
 
 def test_a_kill_loses_nothing_that_was_relied_on() -> None:
+    points: tuple[Point, ...] = ("after_intent", "sent", "after_fill", "time")
     kills = tuple(Kill(point=point, at_s=20.0 + 12 * number, down_s=1.0, power=number % 2 == 1)
-                  for number, point in enumerate(("after_intent", "sent", "after_fill", "time")))
+                  for number, point in enumerate(points))
     plot = msgspec.structs.replace(draw(3, 90), faults=Script(), deeds=(), kills=kills)
     with lived(plot) as living:
         assert living.watch.breaches == []
@@ -117,6 +122,37 @@ def test_the_watch_sees_an_order_that_leaves_twice_unrecorded_and_halted() -> No
         assert {breach.rule for breach in watch.breaches} == {"I01", "I02", "I22", "I30", "I32"}
 
 
+async def wakes_itself_for_ever() -> None:
+    while True:
+        await asyncio.sleep(1e-15)  # too little to advance the clock of the loop
+
+
+def test_tasks_that_wake_each_other_for_ever_are_told_of() -> None:
+    with pytest.raises(ClockStandsStill, match="turns of the loop at 1000"):
+        run_virtual(wakes_itself_for_ever())
+
+
+def test_a_run_whose_clock_stands_still_is_a_crash_and_not_the_end_of_the_bench(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def stuck(living: Living) -> None:
+        await wakes_itself_for_ever()
+
+    monkeypatch.setattr(Living, "_one_life", stuck)
+    with lived(Plot(seed=3, length_s=30)) as living:
+        assert [breach.rule for breach in living.watch.breaches] == ["crash"]
+        assert "turns of the loop" in living.watch.breaches[0].words
+
+
+def test_a_fill_that_comes_before_the_next_print_is_told_when_it_comes() -> None:
+    """The gateway is driven to what a call brings about, not only from print to print."""
+    with lived(Plot(seed=0, length_s=60)) as living:
+        late_ms = [(step.ts_ns - step.event.fill.ts_ns) / 1e6 for step in read_steps(living.folders[-1])
+                   if isinstance(step.event, OrderFilled) and step.event.fill.leg == "entry"]
+    assert len(late_ms) > 2
+    assert max(late_ms) < 50
+
+
 @pytest.mark.slow
 def test_every_state_of_an_order_is_found_and_struck() -> None:
     found = spots(0)
@@ -132,3 +168,15 @@ def test_measurements_are_named_once_and_found() -> None:
     assert [each.name for each in chosen(["chaos"])] == ["chaos"]
     with pytest.raises(ValueError, match="no measurement 'chas'"):
         chosen(["chas"])
+
+
+def told(words: str) -> None:
+    """Take what other processes say."""
+
+
+def test_measurements_beside_each_other_show_what_they_show_alone() -> None:
+    wanted = chosen(["journal_flips", "journal_line"])
+    assert all(each.beside for each in wanted)
+    found = {done.measurement.name: done.bars for done in measured(wanted, lambda each: 5, told)}
+    assert {name: [bar.n for bar in bars] for name, bars in found.items()}.keys() == {"journal_flips", "journal_line"}
+    assert all(bar.holds for bar in found["journal_flips"])

@@ -75,6 +75,6 @@ def _made_up(turn: Turn, order_id: str, leg: Leg, execution: tuple[int, int, int
     instrument = turn.markets[market].instrument
     ticks = turn.markets[market].last_ticks() if price is None else price
     return Fill(
-        id=f"{order_id}-adopted-{len(turn.state.venue.fills) + 1}", order_id=order_id, leg=leg, market=market,
-        side=side, size_steps=steps, price_ticks=ticks, fees=instrument.fees(steps, ticks), ts_ns=turn.state.now_ns,
+        id=f"{order_id}-adopted-{leg}-{turn.state.seq + 1}", order_id=order_id, leg=leg, market=market, side=side,
+        size_steps=steps, price_ticks=ticks, fees=instrument.fees(steps, ticks), ts_ns=turn.state.now_ns,
     )

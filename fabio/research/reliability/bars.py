@@ -1,13 +1,17 @@
 """All measurements of `fabio bench reliability`, in the order in which they run: add a line, and it is one."""
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import msgspec
 
 from fabio.research.reliability.bar import Bar
 
 Say = Callable[[str], None]
+WORKERS = 2
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,17 +27,21 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         `n` by default: what continuous integration runs.
     full
         `n` with `--full`: the size at which a release is judged.
+    beside
+        Whether it runs in a process of its own, beside one other. Those do not that take both cores by themselves,
+        and those that measure short times.
     """
 
     name: str
     where: str
     ci: int
     full: int
+    beside: bool = True
 
 
 MEASUREMENTS: tuple[Measurement, ...] = (
-    Measurement(name="chaos", where="chaos:chaos", ci=150, full=2_000),
-    Measurement(name="each_fault", where="chaos:each_fault_in_each_state", ci=1, full=20),
+    Measurement(name="chaos", where="chaos:chaos", ci=150, full=2_000, beside=False),
+    Measurement(name="each_fault", where="chaos:each_fault_in_each_state", ci=1, full=20, beside=False),
     Measurement(name="box", where="limit_bars:orders_against_the_box", ci=2_000, full=10_000),
     Measurement(name="exits", where="limit_bars:exits_under_trouble", ci=200, full=2_000),
     Measurement(name="bad_states", where="limit_bars:entries_in_bad_states", ci=200, full=2_000),
@@ -63,11 +71,11 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(name="journal_full_drive", where="journal_bars:full_drives", ci=40, full=500),
     Measurement(name="journal_failed_sync", where="journal_bars:failed_syncs", ci=20, full=200),
     Measurement(name="journal_power", where="journal_bars:power_losses", ci=100, full=1_000),
-    Measurement(name="journal_slow_drive", where="journal_bars:slow_drive", ci=200, full=1_000),
-    Measurement(name="wedges", where="supervise_bars:wedges", ci=8, full=64),
+    Measurement(name="journal_slow_drive", where="journal_bars:slow_drive", ci=200, full=1_000, beside=False),
+    Measurement(name="wedges", where="supervise_bars:wedges", ci=8, full=64, beside=False),
     Measurement(name="kills", where="process_bars:kills_on_paper", ci=45, full=1_000),
     Measurement(name="venue_kills", where="venue_kills:kills_at_venue", ci=15, full=150),
-    Measurement(name="starts", where="process_bars:parallel_starts", ci=20, full=50),
+    Measurement(name="starts", where="process_bars:parallel_starts", ci=20, full=50, beside=False),
     Measurement(name="soak", where="soak:soak", ci=20, full=1_440),
     Measurement(name="canaries", where="secret_bars:canaries", ci=1, full=3),
 )
@@ -79,6 +87,44 @@ def measure(measurement: Measurement, n: int, say: Say) -> list[Bar]:
     part = getattr(importlib.import_module(f"fabio.research.reliability.{module}"), function)
     answer: Bar | Sequence[Bar] = part(n, say)
     return [answer] if isinstance(answer, Bar) else list(answer)
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """A measurement that was made."""
+
+    measurement: Measurement
+    bars: list[Bar]
+    seconds: float
+
+
+def measured(wanted: Sequence[Measurement], size: Callable[[Measurement], int], say: Say) -> Iterator[Measured]:
+    """Run measurements, those that may be beside others two at a time, in the order in which they end.
+
+    Parameters
+    ----------
+    say
+        Takes a line; it goes to other processes, and has to be a function of a module where they are used.
+    """
+    beside = [each for each in wanted if each.beside]
+    if len(beside) < WORKERS:
+        beside = []
+    for each in wanted:
+        if each not in beside:
+            yield _timed(each, size(each), say)
+    if not beside:
+        return
+    context = multiprocessing.get_context("spawn")  # numba's threads and a fork do not go together
+    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+        # the long ones stand at the end, and the last to begin should be short
+        for done in as_completed([pool.submit(_timed, each, size(each), say) for each in reversed(beside)]):
+            yield done.result()
+
+
+def _timed(measurement: Measurement, n: int, say: Say) -> Measured:
+    say(f"{measurement.name}: {n:,} times")
+    since_s = time.perf_counter()
+    bars = measure(measurement, n, lambda words: say(f"    {measurement.name}: {words}"))
+    return Measured(measurement=measurement, bars=bars, seconds=round(time.perf_counter() - since_s, 1))
 
 
 def chosen(names: Iterable[str]) -> list[Measurement]:

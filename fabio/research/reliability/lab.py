@@ -15,6 +15,7 @@ from fabio.adapters.gateway.faults.layer import Faults
 from fabio.adapters.gateway.faults.script import Script
 from fabio.adapters.gateway.front import Front
 from fabio.adapters.gateway.inprocess import Dial, Transport
+from fabio.adapters.gateway.pace import wait_for
 from fabio.adapters.gateway.plan import AccountPlan, GatewayPlan, Switches, exact_switches
 from fabio.adapters.topstepx.rest.endpoints import Rest
 from fabio.adapters.topstepx.rest.session import open_rest
@@ -180,12 +181,15 @@ class World:
         return self._event_ns if abs(now_ns - self._event_ns) < FLOAT_NS else now_ns
 
     async def drive(self) -> None:
-        """Let the gateway live through its time, event by event."""
+        """Let the gateway live through its time, event by event; what a call brings about may come before all else."""
+        loop, earlier = asyncio.get_running_loop(), asyncio.Event()
+        self.gateway.on_earlier = earlier.set
         while True:
+            earlier.clear()
             due_ns = self.gateway.next_due_ns()
             now_ns = self.clock.now_ns()
             if due_ns > now_ns + FLOAT_NS:
-                await asyncio.sleep(min((due_ns - now_ns) / 1e9, 1.0))
+                await wait_for(earlier, loop.time() + min((due_ns - now_ns) / 1e9, 1.0))
                 continue
             self._event_ns = due_ns - self.start_ns
             self.gateway.advance(due_ns)
