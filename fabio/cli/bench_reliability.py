@@ -7,7 +7,7 @@ import typer
 
 from fabio.cli.options import JsonOption
 
-FullOption = Annotated[bool, typer.Option("--full", help="The sizes a release is judged at, up to 75 minutes.")]
+FullOption = Annotated[bool, typer.Option("--full", help="The sizes a release is judged at: about two hours.")]
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Only this; may be repeated.")]
 TimesOption = Annotated[int | None, typer.Option("--n", min=1, metavar="N", help="How often each is tried.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="Tell one seed of the chaos.")]
@@ -21,7 +21,7 @@ def reliability(
 ) -> None:
     """Try what must never happen, thousands of times, and print each bar with its limit; exit code 1 if one is missed.
 
-    Without --full the sizes are those of continuous integration, up to 12 minutes on two cores.
+    Without --full the sizes are those of continuous integration, up to 10 minutes on two cores.
     Every run of the chaos depends on its seed alone: --seed N lives through it again and tells
     all that happens.
     """

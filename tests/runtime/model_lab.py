@@ -4,7 +4,6 @@ The tape's clock and the model's are one: an answer that takes ten seconds comes
 """
 
 import asyncio
-import dataclasses
 import runpy
 import types
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from fabio.model.step import Step
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import Ticks
 from fabio.model.view import View, Wake
+from fabio.research.reliability.lab import dressed
 from fabio.research.reliability.virtual_time import run_virtual
 from fabio.runtime import advising, agent, paced
 from fabio.runtime.demo import Demo
@@ -70,7 +70,7 @@ def settings_of(*overrides: str, key: str = KEY, **environment: str) -> Settings
                 overrides=overrides)
     state = StrategyState(max_trades_per_session=1000, min_rr=0.5)
     often = NamedStrategy(name="often", part=Often(), state=state)
-    return dataclasses.replace(made, strategies=(*made.strategies, often))
+    return dressed(made, (*made.strategies, often), made.guards)
 
 
 def piece(seconds: int = PIECE_S, start_s: int = FROM_S) -> Ticks:
