@@ -15,7 +15,8 @@ from fabio.cli.app import app
 DOCUMENTED = {
     "run", "replay", "features", "explain", "strategy list", "strategy show", "strategy enable", "strategy disable",
     "status", "stop", "flatten", "halt", "logs", "journal verify", "journal query", "journal rebuild", "journal export",
-    "data import", "data list", "doctor", "config show", "config check", "config schema", "config init", "bench reliability",
+    "data import", "data list", "doctor", "config show", "config check", "config schema", "config init",
+    "bench reliability",
     "learn log", "learn undo", "notes", "shadow", "guards", "whatif", "sink", "supervise",
 }
 HEAVY = {"numba", "pandas", "duckdb", "pydantic", "pydantic_settings", "numpy", "openai", "httpx", "msgspec", "orjson",
