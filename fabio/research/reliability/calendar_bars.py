@@ -18,12 +18,11 @@ from fabio.adapters.data.sessions import load_sessions
 from fabio.engine.seams import MarketConfig, NamedStrategy
 from fabio.model.order import DONE_STATES
 from fabio.model.session import NO_TIME, SessionTable
-from fabio.model.signal import Signal
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import BUY, SELL, Ticks
-from fabio.model.view import View, Wake
 from fabio.research.reliability import exchange_hours as hours
 from fabio.research.reliability.bar import Bar, at_most
+from fabio.research.reliability.lab import Often
 from fabio.runtime.drive import Driver
 from fabio.runtime.wiring import build_driver, engine_config, instrument_of
 from fabio.settings.load import Settings, load
@@ -157,25 +156,6 @@ def _table_faults(table: SessionTable, endless: bool) -> list[str]:
     return [what for what, holds in checks.items() if not np.all(holds)]
 
 
-class AtEveryBar:
-    """A strategy that enters at every bar while it is flat, long and short by turns, to the last minute."""
-
-    triggers = Wake.BAR_CLOSED
-
-    def __init__(self) -> None:
-        self._side = 1
-
-    def propose(self, view: View) -> Signal | None:
-        """Wish to enter, whatever the market does."""
-        if view.position is not None or view.recent.working_entries:
-            return None
-        self._side = -self._side
-        last = view.stats.last_ticks
-        return Signal(strategy="at_every_bar", setup="test", side=self._side, entry_ticks=last,
-                      stop_ticks=last - 60 * self._side, target_ticks=last + 60 * self._side, confidence=0.9,
-                      reason="every bar")
-
-
 def flat_days(n: int, say: Say) -> list[Bar]:
     """Trade simulated days to the end and look whether everything is closed in time (H17).
 
@@ -231,7 +211,7 @@ def _trading_machine(days: int) -> tuple[Driver, SessionTable]:
     table = load_sessions(sessions_file(), instrument.product_group, hours.FIRST, last)
     state = StrategyState(max_trades_per_session=1000, min_rr=0.5)
     config = engine_config(settings, [MarketConfig(instrument=instrument, table=table)])
-    strategy = NamedStrategy(name="at_every_bar", part=AtEveryBar(), state=state)
+    strategy = NamedStrategy(name="at_every_bar", part=Often("at_every_bar", 60), state=state)
     policy = msgspec.structs.replace(config.policy, strategies=(strategy,), guards=())
     return build_driver(msgspec.structs.replace(config, policy=policy)), table
 

@@ -69,21 +69,26 @@ class Keep:
 
 
 class Often:
-    """A strategy that enters at every bar while it is flat, long and short by turns."""
+    """A strategy that enters at every bar while it is flat, long and short by turns.
+
+    `distance_ticks`: of stop and target, from the last price.
+    """
 
     triggers = Wake.BAR_CLOSED
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "often", distance_ticks: int = 40) -> None:
+        self._name = name
+        self._distance_ticks = distance_ticks
         self._side = 1
 
     def propose(self, view: View) -> Signal | None:
         if view.position is not None or view.recent.working_entries:
             return None
         self._side = -self._side
-        last = view.stats.last_ticks
+        last, away = view.stats.last_ticks, self._distance_ticks * self._side
         return Signal(
-            strategy="often", setup="test", side=self._side, entry_ticks=last, stop_ticks=last - 40 * self._side,
-            target_ticks=last + 40 * self._side, confidence=0.9, reason="every bar",
+            strategy=self._name, setup="test", side=self._side, entry_ticks=last, stop_ticks=last - away,
+            target_ticks=last + away, confidence=0.9, reason="every bar",
         )
 
 

@@ -22,7 +22,7 @@ from fabio.model.step import Step
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import Tick, Ticks
 from fabio.research.reliability.bar import Bar, at_most
-from fabio.research.reliability.calendar_bars import AtEveryBar
+from fabio.research.reliability.lab import Often
 from fabio.runtime.demo import Demo
 from fabio.runtime.drive import Driver
 from fabio.runtime.wiring import build_driver, engine_config, instrument_of
@@ -177,6 +177,6 @@ def _machine(settings: Settings, instrument: Instrument, table: SessionTable) ->
     orders = _Orders()
     config = engine_config(settings, [MarketConfig(instrument=instrument, table=table)])
     state = StrategyState(max_trades_per_session=1000, min_rr=0.5)
-    strategy = NamedStrategy(name="at_every_bar", part=AtEveryBar(), state=state)
+    strategy = NamedStrategy(name="at_every_bar", part=Often("at_every_bar", 60), state=state)
     policy = msgspec.structs.replace(config.policy, strategies=(strategy,), guards=())
     return build_driver(msgspec.structs.replace(config, policy=policy), (orders,)), orders
