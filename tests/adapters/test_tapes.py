@@ -328,7 +328,7 @@ def test_memory_stays_flat_in_the_size_of_the_file(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     early, late = (int(mark) for mark in out)
-    assert late < early + 30
+    assert late < early + 60  # held, the columns of all rows would be 112 MB
     assert late < 300
 
 
