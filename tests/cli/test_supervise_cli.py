@@ -128,6 +128,7 @@ def test_a_killed_supervisor_leaves_its_processes_and_the_next_one_takes_them_ov
     os.kill(pid, signal.SIGKILL)
     place.until(lambda: place.told()["pid"] not in (None, pid))
     third = place.until_ready(second)
+    place.until(lambda: out.read_text().split().count("0") == 2)  # ready, and it has spoken
     assert place.told()["last_exit"] == "ended, nobody saw how"
     second.send_signal(signal.SIGINT)
     said, _ = second.communicate(timeout=LIMIT_S)

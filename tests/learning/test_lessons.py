@@ -169,6 +169,8 @@ def test_a_lesson_sent_to_a_running_agent_is_taken_logged_undone_recovered_and_r
     said: dict[str, Any] = {}
 
     async def cycle() -> None:
+        while not ready.driver.engine.state.tape_pos:  # there has to be something to live through again
+            await asyncio.sleep(0.005)
         known = known_lessons(CONFIRMED, folder)
         said.update(await asyncio.to_thread(send_best, CONFIRMED, folder, [(proposal(), TRIAL)], known))
 
