@@ -32,6 +32,7 @@ from fabio.model.event import (
     HistoryLoaded,
     LessonArrived,
     OperatorAsked,
+    OrderFilled,
     RegimeFailed,
     SettingsChanged,
     VenueEvent,
@@ -217,13 +218,23 @@ class _Fold:
 
     def _compare(self, step: Step) -> None:
         event = step.event
-        if not isinstance(event, VenueEvent) or self._driver.engine.state.venue.has_orders:
-            return  # what the venue says is not the exchange's
+        if not isinstance(event, VenueEvent) or self._is_of_venue(event):
+            return
         if not self._reports:  # it came by time alone, between two ticks
             self._reports.extend(self._driver.exchange.on_time(event.ts_ns))
         said = self._reports.popleft() if self._reports else None
         if said != event and not self._strange:
             self._strange = f"step {step.seq} has {event}, the exchange now says {said}"
+
+    def _is_of_venue(self, event: VenueEvent) -> bool:
+        """Tell what the venue said from the paper exchange's reports; it may speak late, when we observe again."""
+        state = self._driver.engine.state
+        if state.venue.has_orders or not state.venue.is_known:
+            return state.venue.has_orders
+        if isinstance(event, OrderFilled):  # the exchange numbers the executions of its orders
+            return not event.fill.order_id or not event.fill.id.startswith(f"{event.fill.order_id}-F")
+        record = state.orders.get(event.order_id)
+        return record is None or record.at_venue
 
     def _lacks_exchange(self, step: Step) -> bool:
         """Tell whether the record of a question that the rules answered was swallowed by a kill."""
