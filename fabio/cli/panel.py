@@ -74,7 +74,7 @@ class Panel:
         grid.add_column(ratio=1)
         grid.add_column(justify="right")
         last = price(self._instrument, market.last_ticks()) if market.has_session else "-"
-        share = self._agent.progress()
+        share = self._agent.life.progress()
         stopping = Text("stopping", style="bold yellow") if self._agent.stopping else Text(f"{share:.0%}")
         grid.add_row(
             Text(f"{self._instrument.symbol} {last}", style="bold"), self._clock(state.now_ns),

@@ -249,14 +249,10 @@ class Agent:
             write_status(self.folder, {
                 "v": 1, "state": state, "pid": os.getpid(), "ts_ns": now_ns, "ts": iso(now_ns), **self._identity,
                 **self.board.status(), "finished": self.finished, "stopping": self.stopping,
-                "progress": round(self.progress(), 4),
+                "progress": round(self.life.progress(), 4),
             })
         except OSError as error:  # no reason to end while something may be held
             logger.error("status.json cannot be written: %s", error)
-
-    def progress(self) -> float:
-        """Tell how much of the feed is over, 0 to 1."""
-        return self.life.progress()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

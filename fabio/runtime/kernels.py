@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,12 +20,12 @@ KERNEL_SOURCES = ("features", "exchange", "regime", "engine/advance.py")
 """Files and folders that hold kernels, and every constant frozen into them."""
 
 
-def source_hash(package: Path) -> str:
-    """Hash the sources that kernels are compiled from, with the compiler's and Python's versions."""
+def source_hash(package: Path, sources: Sequence[str] = KERNEL_SOURCES) -> str:
+    """Hash sources, those that kernels are compiled from by default, with the compiler's and Python's versions."""
     digest = hashlib.sha256()
     stamps = (sys.version, platform.machine(), version("numba"), version("llvmlite"), version("numpy"))
     digest.update("\n".join(stamps).encode())
-    for source in KERNEL_SOURCES:
+    for source in sources:
         for path in _python_files(package / source):
             digest.update(path.relative_to(package).as_posix().encode())
             digest.update(path.read_bytes())

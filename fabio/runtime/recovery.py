@@ -43,7 +43,7 @@ from fabio.model.step import Step
 from fabio.runtime.drive import Driver, exchange_of
 from fabio.runtime.folder import FolderSink, ask_number
 from fabio.runtime.history import read_history
-from fabio.runtime.reloading import config_after
+from fabio.runtime.reloading import config_with
 from fabio.runtime.snapshots import restore, usable
 from fabio.settings.load import Settings
 
@@ -186,7 +186,7 @@ class _Fold:
             history = read_history(self._folder, step.event.content_hash)
             engine.markets[step.event.market].load_history(history)
         elif isinstance(step.event, SettingsChanged):
-            engine.reconfigure(config_after(step.event, self._settings, engine))
+            engine.reconfigure(config_with(step.event.values, self._settings, engine))
         question = engine.recall(step, rebuild=not is_in_hole and self._lacks_exchange(step))
         if question is not None:
             self._sink.exchange(exchange_of(question, step))

@@ -60,9 +60,9 @@ def settings_hash(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def config_after(event: SettingsChanged, settings: Settings, engine: Engine) -> EngineConfig:
-    """Build the machine's configuration as it was after an event; the rest is as in `settings`."""
-    return engine_config(settings.with_values(event.values, IN_PLACE), engine.config.markets)
+def config_with(values: Mapping[str, str], settings: Settings, engine: Engine) -> EngineConfig:
+    """Build a machine's configuration with what may change in place as a record has it, the rest as in `settings`."""
+    return engine_config(settings.with_values(values, IN_PLACE), engine.config.markets)
 
 
 def change_of(before: Mapping[str, str], now: Settings, engine: Engine, ts_ns: int) -> SettingsChanged | None:
@@ -88,8 +88,8 @@ def change_of(before: Mapping[str, str], now: Settings, engine: Engine, ts_ns: i
 
 
 def put_in_force(driver: Driver, event: SettingsChanged, settings: Settings) -> None:
-    """Let a machine go by what an event says, and let the event happen."""
-    driver.engine.reconfigure(config_after(event, settings, driver.engine))
+    """Let a machine go by the settings whose event it is, and let the event happen."""
+    driver.engine.reconfigure(engine_config(settings, driver.engine.config.markets))
     driver.happen(event)
 
 
@@ -135,9 +135,10 @@ class Reloading:
             return
         self._board.settings_refused = ""
         event = change_of(values_in_place(self._settings), now, self._driver.engine, self._now_ns())
+        before = texts(self._settings)
         waiting = sorted(
             path for path, text in texts(now).items()
-            if path.partition(".")[0] not in IN_PLACE and texts(self._settings).get(path) != text
+            if path.partition(".")[0] not in IN_PLACE and before.get(path) != text
         )
         if waiting:
             logger.warning("settings that wait for the next start: %s", ", ".join(waiting))

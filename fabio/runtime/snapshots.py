@@ -22,8 +22,8 @@ from fabio.model.step import Step
 from fabio.model.tick import Ticks
 from fabio.runtime.drive import Driver
 from fabio.runtime.folder import FolderSink
-from fabio.runtime.reloading import IN_PLACE, values_in_place
-from fabio.runtime.wiring import engine_config
+from fabio.runtime.kernels import source_hash
+from fabio.runtime.reloading import IN_PLACE, config_with, values_in_place
 from fabio.settings.load import Settings
 from fabio.settings.show import texts
 
@@ -35,13 +35,8 @@ class _Content(msgspec.Struct, frozen=True):
 
 @cache
 def build() -> str:
-    """Name this build: its version, and the hash of all its sources."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:16]}"
+    """Name this build: its version, and the hash of all its sources and of what runs them."""
+    return f"{__version__}+{source_hash(Path(__file__).parents[1], ('.',))}"
 
 
 class Snapshots:
@@ -115,7 +110,7 @@ def usable(sink: FolderSink, settings: Settings) -> Snapshot | None:
 def restore(driver: Driver, snapshot: Snapshot, settings: Settings) -> None:
     """Let a machine in empty state and its exchange become what the snapshot was taken of."""
     engine, head = driver.engine, snapshot.head
-    engine.reconfigure(engine_config(settings.with_values(head.values, IN_PLACE), engine.config.markets))
+    engine.reconfigure(config_with(head.values, settings, engine))
     content = msgspec.msgpack.decode(snapshot.content, type=_Content)
     engine.restore(content.engine)
     driver.exchange.restore(content.exchange)

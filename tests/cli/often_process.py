@@ -11,7 +11,7 @@ from fabio.model.strategy import StrategyState
 from fabio.model.view import View, Wake
 from fabio.settings import load as loading
 
-FAR_TICKS = 360
+FAR_TICKS = 900
 """Of the market: so far away are stop and target that a position lasts."""
 
 
@@ -43,7 +43,7 @@ def with_values(self: loading.Settings, *values: Any, **options: Any) -> loading
 
 
 def often(loaded: loading.Settings) -> loading.Settings:
-    state = StrategyState(enabled=False, max_trades_per_session=1000, min_rr=0.5)
+    state = StrategyState(enabled=False, max_trades_per_session=1000, min_rr=0.5, risk_fraction=0.02)
     strategy = NamedStrategy(name="often", part=Often(), state=state)
     guards = tuple(guard for guard in loaded.guards if guard.name in ("strategy_enabled", "kill_switch"))
     return dataclasses.replace(loaded, strategies=(strategy,), guards=guards)

@@ -18,6 +18,7 @@ from recorded_days import Cli, Said
 
 from fabio.journal.inbox import ask
 from fabio.journal.world import is_running
+from fabio.research.reliability.victims import venue_environment
 
 LIMIT_S = 30.0
 """Only a broken test waits so long."""
@@ -50,11 +51,9 @@ def environment(url: str) -> dict[str, str]:
 
 
 def venue_variables(url: str) -> dict[str, str]:
-    hubs = url.replace("http:", "ws:") + "/hubs"
     return {
-        "TOPSTEP_USERNAME": "demo", "TOPSTEP_API_KEY": "0123456789abc", "TOPSTEPX_API_URL": url,
-        "TOPSTEPX_USER_HUB_URL": f"{hubs}/user", "TOPSTEPX_MARKET_HUB_URL": f"{hubs}/market",
-        "FABIO_ACCOUNT__LOSS_FLOOR": "48000", "FABIO_ACCOUNT__AS_OF": "2026-05-29",
+        **venue_environment(url),
+        "FABIO_ACCOUNT__LOSS_FLOOR": "40000", "FABIO_ACCOUNT__AS_OF": "2026-05-29",
         "FABIO_ORDERS__MOST_STOP_TICKS": "2000",
     }
 

@@ -27,12 +27,13 @@ from urllib.parse import parse_qs, urlsplit
 from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from requests.exceptions import RequestException
 
 from fabio.adapters.redact import KNOWN
 from fabio.adapters.sinks.bigquery_merge import TYPES, job_name, parts_of
+from fabio.adapters.sinks.google_login import SIGN_IN, login_failure
 from fabio.adapters.sinks.port import Batch, Pace, Place, RowsRefused, Sink, SinkAway, SinkUnusable, Table
 from fabio.adapters.sinks.targets import Target
 from fabio.model.errors import ConfigError
@@ -47,8 +48,6 @@ _BUSY = frozenset({"quotaExceeded", "rateLimitExceeded", "jobRateLimitExceeded",
                    "resourceInUse"})
 _AT_ONCE = re.compile(r"could not serialize|concurrent update|too many DML", re.IGNORECASE)
 _OUR_SHAPE = re.compile(r"unrecognized name|not found|cannot be assigned|has type|syntax error", re.IGNORECASE)
-_SIGN_IN = ("sign in: `gcloud auth application-default login`, or name the file of a service account in "
-            "GOOGLE_APPLICATION_CREDENTIALS")
 _ROLES = "the account needs the roles BigQuery Data Editor and BigQuery Job User, and the project billing"
 
 
@@ -207,12 +206,8 @@ def _told() -> Iterator[None]:
         told = error.errors[0] if error.errors and isinstance(error.errors[0], dict) else {}
         reason = str(told.get("reason") or ("busy" if error.code is None else ""))
         raise _failure(reason, str(told.get("message") or error.message), int(error.code or 503)) from None
-    except DefaultCredentialsError as error:
-        raise SinkUnusable(f"{KNOWN.detail(str(error))}; {_SIGN_IN}") from None
     except GoogleAuthError as error:
-        if error.retryable or type(error).__name__ == "TransportError":
-            raise SinkAway(KNOWN.detail(str(error))) from None
-        raise SinkUnusable(f"{KNOWN.detail(str(error))}; {_SIGN_IN}") from None
+        raise login_failure(error) from None
     except (RequestException, OSError) as error:
         cause = error.args[0] if error.args else error
         raise SinkAway(f"BigQuery cannot be reached: {KNOWN.detail(str(getattr(cause, 'reason', cause)))}") from None
@@ -232,7 +227,7 @@ def _failure(reason: str, words: str, code: int = 0, *, has_run: bool = False) -
     if reason in ("invalid", "invalidQuery") and has_run and not _OUR_SHAPE.search(words):
         return RowsRefused(words)
     if code == 401 or reason == "authError":
-        return SinkUnusable(f"{words}; {_SIGN_IN}")
+        return SinkUnusable(f"{words}; {SIGN_IN}")
     if code == 403 or reason in ("accessDenied", "billingNotEnabled", "billingTierLimitExceeded"):
         return SinkUnusable(f"{words}; {_ROLES}")
     return SinkUnusable(words)

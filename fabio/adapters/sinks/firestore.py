@@ -16,11 +16,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from google.api_core.exceptions import FailedPrecondition as Unprepared
 from google.api_core.exceptions import GoogleAPICallError, InvalidArgument, NotFound, PermissionDenied, Unauthenticated
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
 
 from fabio.adapters.redact import KNOWN
 from fabio.adapters.sinks.firestore_documents import LIVE, Document, document, place_of
+from fabio.adapters.sinks.google_login import SIGN_IN, login_failure
 from fabio.adapters.sinks.port import Batch, Pace, Place, RowsRefused, Sink, SinkAway, SinkUnusable, Table
 from fabio.adapters.sinks.targets import Target
 from fabio.model.errors import ConfigError
@@ -31,8 +32,6 @@ LETTERS_MOST = 2_000_000
 """In the values of one commit; Firestore takes 10 MiB, and a letter, or a short number in a map, may need 5 bytes."""
 _CALL: dict[str, Any] = {"retry": None, "timeout": 20.0}  # who repeats, and when, is for the follower to say
 _SEGMENT = re.compile(r"(?!\.{1,2}$)(?!__.*__$)[^/]{1,500}")
-_SIGN_IN = ("sign in: `gcloud auth application-default login`, or name the file of a service account in "
-            "GOOGLE_APPLICATION_CREDENTIALS")
 
 Write = tuple[tuple[str, ...], Document, int]
 """Where a document lies, what it holds, and how many letters its values have."""
@@ -174,13 +173,9 @@ def _told() -> Iterator[None]:
         if isinstance(error, PermissionDenied):
             raise SinkUnusable(f"{words}; the account needs the role Cloud Datastore User") from None
         if isinstance(error, Unauthenticated):
-            raise SinkUnusable(f"{words}; {_SIGN_IN}") from None
+            raise SinkUnusable(f"{words}; {SIGN_IN}") from None
         if isinstance(error, NotFound | Unprepared):
             raise SinkUnusable(f"{words}; a database is made by `gcloud firestore databases create`") from None
         raise SinkAway(words) from None
-    except DefaultCredentialsError as error:
-        raise SinkUnusable(f"{KNOWN.detail(str(error))}; {_SIGN_IN}") from None
     except GoogleAuthError as error:
-        if error.retryable or type(error).__name__ == "TransportError":
-            raise SinkAway(KNOWN.detail(str(error))) from None
-        raise SinkUnusable(f"{KNOWN.detail(str(error))}; {_SIGN_IN}") from None
+        raise login_failure(error) from None

@@ -6,6 +6,7 @@ milliseconds. Each child is a process of its own with its own files, and can be 
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -51,6 +52,11 @@ class Nursery:
     def wait(self, pid: int) -> int:
         """Wait for a child's end, and give its exit code: minus the signal where one ended it."""
         return int(self._ask("wait", pid))
+
+    def kill(self, pid: int) -> None:
+        """Kill a child by SIGKILL, and wait until it is gone."""
+        os.kill(pid, signal.SIGKILL)
+        self.wait(pid)
 
     def _ask(self, *words: Any) -> Any:
         try:

@@ -1,14 +1,12 @@
 """Kills of real agents, at random moments, and many starts at once."""
 
-import os
 import random
 import shutil
-import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -29,6 +27,7 @@ LONGEST_LIFE_S = 0.4
 EARLY, EARLY_S = 0.3, 0.3
 """This share is killed this soon after the fork: while it opens, verifies, repairs, recovers."""
 LIMIT_S = 60.0
+PREFIX = "fabio-kills-"
 Say = Callable[[str], None]
 
 
@@ -40,7 +39,8 @@ def kills_on_paper(n: int, say: Say) -> list[Bar]:
     """
     lost = differing = acknowledged = done = 0
     worst = ""
-    with Nursery() as nursery, _folder() as home:
+    with Nursery() as nursery, TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
+        home = Path(name)
         for seed in range(-(-n // KILLS_A_DAY)):
             logs = home / f"seed-{seed}"
             kills = min(KILLS_A_DAY, n - done)
@@ -69,13 +69,12 @@ def _killed_often(nursery: Nursery, logs: Path, seed: int, kills: int) -> list[s
         if dice.random() < EARLY:
             time.sleep(dice.random() * EARLY_S)
         else:
-            until(lambda pid=pid: is_alive(logs, pid))  # type: ignore[misc]
+            until(partial(is_alive, logs, pid))
             ends = time.monotonic() + dice.random() * LONGEST_LIFE_S
             while time.monotonic() < ends:
                 asked.append(post(logs, dice.choice(("enable", "disable")), name="mean_reversion"))
                 time.sleep(0.02)
-        os.kill(pid, signal.SIGKILL)
-        nursery.wait(pid)
+        nursery.kill(pid)
     pid = nursery.start(on_paper, logs, seed, UNTIL, output=logs.with_suffix(".txt"))
     code = nursery.wait(pid)
     if code != 0:
@@ -102,23 +101,22 @@ def _what_differs(logs: Path) -> str:
 
 def parallel_starts(n: int, say: Say) -> list[Bar]:
     """Start many agents in one folder at once: one may have it; after its kill the next has it soon."""
-    with Nursery() as nursery, _folder() as home:
+    with Nursery() as nursery, TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
+        home = Path(name)
         logs = home / "logs"
         pids = [nursery.start(on_paper, logs, 1, "23:59", 600.0, output=home / f"{number}.txt") for number in range(n)]
         until(lambda: any(is_alive(logs, pid) for pid in pids))
         winner = next(pid for pid in pids if is_alive(logs, pid))
         codes = [nursery.wait(pid) for pid in pids if pid != winner]
         say(f"{n} starts: {codes.count(REFUSED)} were refused")
-        os.kill(winner, signal.SIGKILL)
-        nursery.wait(winner)
+        nursery.kill(winner)
         killed_s = time.monotonic()
         still_locked = is_running(logs)
         heir = nursery.start(on_paper, logs, 1, "23:59", 600.0, output=home / "heir.txt")
         until(lambda: is_running(logs))
         claimed_s = time.monotonic() - killed_s
         until(lambda: is_alive(logs, heir))
-        os.kill(heir, signal.SIGKILL)
-        nursery.wait(heir)
+        nursery.kill(heir)
     others = len(codes) - codes.count(REFUSED)
     return [
         at_most("agents_beside_the_one_that_holds_the_folder", others + still_locked, 0, n),
@@ -146,13 +144,3 @@ def until(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> float:
             raise TimeoutError(f"nothing came of it within {limit_s:g} s")
         time.sleep(0.01)
     return time.monotonic() - begun
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    home = Path(tempfile.mkdtemp(prefix="fabio-kills-"))
-    try:
-        yield home
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(home)

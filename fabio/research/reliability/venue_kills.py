@@ -1,9 +1,7 @@
 """Kills of a real agent that trades at a gateway over sockets, its books compared with the gateway's after each."""
 
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +42,14 @@ def kills_at_venue(n: int, say: Say) -> list[Bar]:
         pid = _started(nursery, logs, venue)
         for kill in range(1, n + 1):
             time.sleep(dice.random() * LONGEST_LIFE_S)
-            _kill(nursery, pid)
+            nursery.kill(pid)
             while dice.random() < EARLY:  # again, while it opens, recovers and reconciles
                 pid = nursery.start(at_venue, logs, venue.url, output=home / "output.txt")
                 time.sleep(dice.random() * EARLY_S)
-                _kill(nursery, pid)
+                nursery.kill(pid)
             pid = nursery.start(at_venue, logs, venue.url, output=home / "output.txt")
             try:
-                longest_s = max(longest_s, until(lambda pid=pid: _is_same(logs, pid, venue)))  # type: ignore[misc]
+                longest_s = max(longest_s, until(partial(_is_same, logs, pid, venue)))
             except TimeoutError:
                 differs += 1
             _arm(logs)
@@ -120,7 +119,7 @@ def _gateway() -> Iterator[tuple[Path, _Venue]]:
 
 def _started(nursery: Nursery, logs: Path, venue: _Venue) -> int:
     pid = nursery.start(at_venue, logs, venue.url, output=logs.with_name("output.txt"))
-    until(lambda: _agrees(logs, pid))
+    until(partial(_agrees, logs, pid))
     _arm(logs)
     return pid
 
@@ -145,8 +144,3 @@ def _arm(logs: Path) -> None:
             ask(logs, "enable", name=STRATEGY, timeout_s=10)
         except NoAnswer:
             return
-
-
-def _kill(nursery: Nursery, pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    nursery.wait(pid)
