@@ -36,8 +36,8 @@ def reliability(
 
 def _tell_one(seed: int | None, path: Path | None, full: bool, save: Path | None, json: bool) -> None:
     from fabio.cli.output import print_json, say
-    from fabio.research.reliability.chaos import CI_S, FULL_S, tell
-    from fabio.research.reliability.plot import draw, read_plot, write_plot
+    from fabio.research.reliability.chaos.bars import CI_S, FULL_S, tell
+    from fabio.research.reliability.chaos.plot import draw, read_plot, write_plot
 
     plot = read_plot(path) if path is not None else draw(seed or 0, FULL_S if full else CI_S)
     if save is not None:

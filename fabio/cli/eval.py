@@ -59,7 +59,7 @@ def regime(
         print_json(answer)
         return
     from fabio.cli.rows import print_rows
-    from fabio.research.regime_report import table_rows, words_of
+    from fabio.research.regime.report import table_rows, words_of
 
     print_rows(*table_rows(answer))
     for line in words_of(answer):
@@ -80,7 +80,7 @@ def seed_range(text: str) -> list[int]:
     ([3, 4, 5], [7])
     """
     from fabio.cli.failures import BadUsage
-    from fabio.research.regime_synthetic import TRAINING_SEEDS_FROM
+    from fabio.research.regime.synthetic import TRAINING_SEEDS_FROM
 
     first, dash, last = text.partition("-")
     if not (first.isdecimal() and (last.isdecimal() if dash else not last)):
@@ -106,8 +106,8 @@ def _synthetic(seeds: list[int], train: int, classifier: list[str] | None, setti
     from fabio.cli.output import compiled_kernels, say
 
     with compiled_kernels():
-        from fabio.research.regime_rivals import RIVALS
-        from fabio.research.regime_synthetic import run_synthetic
+        from fabio.research.regime.rivals import RIVALS
+        from fabio.research.regime.synthetic import run_synthetic
 
         return run_synthetic(seeds, train, _named(classifier, tuple(RIVALS)), settings.regime, say)
 
@@ -115,7 +115,7 @@ def _synthetic(seeds: list[int], train: int, classifier: list[str] | None, setti
 def _real(folder: Path | None, classifier: list[str] | None, settings: "Settings") -> dict[str, Any]:
     from fabio.cli.failures import BadUsage, NotFound
     from fabio.cli.output import say
-    from fabio.research.regime_real import REAL_RIVALS, run_folder
+    from fabio.research.regime.real import REAL_RIVALS, run_folder
     from fabio.runtime.wiring import instruments_of, sessions_between
 
     names = _named(classifier, REAL_RIVALS)
@@ -137,7 +137,7 @@ def _real(folder: Path | None, classifier: list[str] | None, settings: "Settings
 def _recorded(logs: Path, settings: "Settings") -> dict[str, Any]:
     from fabio.cli.failures import Failed, NotFound
     from fabio.cli.output import say
-    from fabio.research.regime_recorded import ExchangesUnreadable, run_recorded
+    from fabio.research.regime.recorded import ExchangesUnreadable, run_recorded
     from fabio.runtime.wiring import instrument_of, sessions_between
 
     if not (logs / "llm_exchanges.jsonl").is_file():

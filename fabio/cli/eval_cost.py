@@ -19,7 +19,7 @@ def cost(
     """Tell calls, tokens, money, latency and failures of what a folder recorded, by source and by hour."""
     from fabio.cli.failures import Failed, NotFound
     from fabio.cli.output import print_json
-    from fabio.research.exchange_costs import ExchangesBroken, cost_rows, costs_of, read_spent
+    from fabio.research.exchanges.costs import ExchangesBroken, cost_rows, costs_of, read_spent
     from fabio.settings.load import load
 
     path = logs / "llm_exchanges.jsonl"

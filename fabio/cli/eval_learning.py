@@ -36,8 +36,8 @@ def learning(
     if sessions % 2:
         raise BadUsage(f"--sessions {sessions} is odd; the sides are swapped after half of them")
     with compiled_kernels():
-        from fabio.research.learning_eval import evaluate, usual_jobs
-        from fabio.research.learning_market import Terms
+        from fabio.research.learning.eval import evaluate, usual_jobs
+        from fabio.research.learning.market import Terms
         from fabio.settings.load import load
 
         settings = load(config=config, overrides=set_ or ())

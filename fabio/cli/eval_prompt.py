@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from fabio.adapters.llm.client import OpenAIModel
-    from fabio.research.prompt_compare import Prompt
-    from fabio.research.recorded_questions import RecordedQuestion
+    from fabio.research.exchanges.prompts import Prompt
+    from fabio.research.exchanges.questions import RecordedQuestion
     from fabio.settings.load import Settings
 
 AOption = Annotated[Path | None, typer.Option("--a", metavar="FILE", help="System text; default: the shipped one.")]
@@ -59,7 +59,7 @@ def prompt(
 
 def _questions(logs: Path, settings: "Settings", most: int) -> "list[RecordedQuestion]":
     from fabio.cli.failures import Failed, NotFound
-    from fabio.research.recorded_questions import QuestionsUnreadable, read_questions
+    from fabio.research.exchanges.questions import QuestionsUnreadable, read_questions
     from fabio.runtime.wiring import instrument_of
 
     path = logs / "llm_exchanges.jsonl"
@@ -80,7 +80,7 @@ def _prompts(
     import hashlib
 
     from fabio.regime.prompt import PROMPT_VERSION, system_text
-    from fabio.research.prompt_compare import Prompt, strategies_of
+    from fabio.research.exchanges.prompts import Prompt, strategies_of
 
     shipped = system_text(strategies_of(questions), settings.bounds, settings.regime.thresholds)
     found = []
@@ -119,7 +119,7 @@ def _ask_server(
     from fabio.adapters.llm.recorder import Recorder
     from fabio.adapters.redact import Redactor
     from fabio.cli.output import say
-    from fabio.research.prompt_compare import Manner, ask_of, compare
+    from fabio.research.exchanges.prompts import Manner, ask_of, compare
     from fabio.runtime.adviser import reserve_for
     from fabio.runtime.advising import open_model
     from fabio.runtime.answering import OPENAI, chosen_model
@@ -178,7 +178,7 @@ def _replay(
     from fabio.adapters.llm.replayer import Replayer
     from fabio.cli.failures import NotFound
     from fabio.cli.output import say
-    from fabio.research.prompt_compare import Manner, compare
+    from fabio.research.exchanges.prompts import Manner, compare
 
     terms = Terms(model=settings.openai.model, max_output_tokens=settings.model.answer_tokens)
     try:
@@ -196,7 +196,7 @@ def _replay(
 
 def _print(answer: dict[str, Any]) -> None:
     from fabio.cli.rows import print_rows
-    from fabio.research.prompt_compare import compare_rows
+    from fabio.research.exchanges.prompts import compare_rows
 
     typer.echo(f"{answer['questions']} recorded questions, {answer['repeat']} times each, to {answer['model']} at "
                f"{answer['server']}")

@@ -20,7 +20,7 @@ from fabio.adapters.topstepx.signalr.protocol import (
     render,
 )
 from fabio.adapters.topstepx.signalr.reader import RecordReader
-from fabio.research.reliability.mutators import Mutator
+from fabio.research.reliability.inputs.mutators import Mutator
 from fabio.research.reliability.virtual_time import run_virtual
 
 CONTRACT = "CON.F.US.MNQ.Z26"

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from recorded_days import Cli
 
-from fabio.research.reliability import bars, chaos
+from fabio.research.reliability import bars
 from fabio.research.reliability.bar import Bar, at_most
 from fabio.research.reliability.bars import Measurement
-from fabio.research.reliability.judge import Judged
-from fabio.research.reliability.plot import Plot, read_plot, write_plot
-from fabio.research.reliability.watch import Breach
+from fabio.research.reliability.chaos import bars as chaos
+from fabio.research.reliability.chaos.judge import Judged
+from fabio.research.reliability.chaos.plot import Plot, read_plot, write_plot
+from fabio.research.reliability.chaos.watch import Breach
 
 
 def kept(n: int, say: Callable[[str], None]) -> list[Bar]:

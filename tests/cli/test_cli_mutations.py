@@ -9,7 +9,7 @@ import pytest
 from recorded_days import Cli
 
 from fabio.cli.app import run
-from fabio.research.reliability.mutators import Mutator
+from fabio.research.reliability.inputs.mutators import Mutator
 
 GOOD = [
     "status --json", "stop --logs logs", "flatten --reason lunch", "halt --reason news", "arm PRAC-V2-50K-1234",

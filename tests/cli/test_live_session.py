@@ -18,7 +18,7 @@ from recorded_days import Cli, Said
 
 from fabio.journal.inbox import ask
 from fabio.journal.world import is_running
-from fabio.research.reliability.victims import venue_environment
+from fabio.research.reliability.processes.victims import venue_environment
 
 LIMIT_S = 30.0
 """Only a broken test waits so long."""

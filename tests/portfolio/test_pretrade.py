@@ -12,7 +12,7 @@ from leaving_orders import NOW_NS, POLICY, a_leaving, any_leaving
 from fabio.portfolio.account import AccountSettings
 from fabio.portfolio.order_policy import RANGES, OrderPolicy, day_loss_limit, least_room, tier_minis
 from fabio.portfolio.pretrade import HOUR_NS, NS, RULES, outside_box
-from fabio.research.reliability.box_model import box_accepts
+from fabio.research.reliability.limits.box_model import box_accepts
 
 BELOW, UP_TO, FROM = (True, False, False), (True, True, False), (False, True, True)
 LIMITS: tuple[tuple[str, str, Any, tuple[bool, bool, bool]], ...] = (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fabio.journal.exchanges import Exchange, exchange_record
-from fabio.research.exchange_costs import MINUTE_NS, NS, ExchangesBroken, cost_rows, costs_of, quantile, read_spent
+from fabio.research.exchanges.costs import MINUTE_NS, NS, ExchangesBroken, cost_rows, costs_of, quantile, read_spent
 
 HOUR_NS = 3600 * NS
 START_NS = 1_767_571_200_000_000_000  # 2026-01-05 00:00 UTC

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from fabio.regime.evidence import LearningSettings
-from fabio.research.learning_eval import evaluate
-from fabio.research.learning_market import Terms
+from fabio.research.learning.eval import evaluate
+from fabio.research.learning.market import Terms
 
 SMALL = Terms(sessions=8, signals=12)
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from fabio.research.learning_market import (
+from fabio.research.learning.market import (
     ASSUMPTIONS,
     INSTRUMENT,
     PROBES,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fabio.model.order import Trade
-from fabio.research.learning_market import PROBES, Terms
-from fabio.research.learning_measure import interval, measure, summary
-from fabio.research.learning_run import Agent, Record, Switched, Taken
+from fabio.research.learning.market import PROBES, Terms
+from fabio.research.learning.measure import interval, measure, summary
+from fabio.research.learning.run import Agent, Record, Switched, Taken
 
 TERMS = Terms(sessions=4, signals=2)
 

@@ -3,8 +3,8 @@ import pytest
 
 from fabio.model.tick import Ticks
 from fabio.regime.evidence import LearningSettings
-from fabio.research.learning_market import PROBES, Planned, Terms, planned, planned_r, tape
-from fabio.research.learning_run import AGENTS, Record, live
+from fabio.research.learning.market import PROBES, Planned, Terms, planned, planned_r, tape
+from fabio.research.learning.run import AGENTS, Record, live
 
 TERMS = Terms(sessions=4, signals=4)
 ENOUGH_TO_LEARN = Terms(sessions=8, signals=12)

@@ -22,8 +22,8 @@ from fabio.cli.failures import BadUsage, NotFound, Refused
 from fabio.journal.exchanges import Exchange, exchange_record
 from fabio.regime.prompt import PROMPT_VERSION, system_text
 from fabio.regime.request import request_hash
-from fabio.research.prompt_compare import Manner, Prompt, compare, compare_rows, strategies_of
-from fabio.research.recorded_questions import QuestionsUnreadable, RecordedQuestion, read_questions, thinned
+from fabio.research.exchanges.prompts import Manner, Prompt, compare, compare_rows, strategies_of
+from fabio.research.exchanges.questions import QuestionsUnreadable, RecordedQuestion, read_questions, thinned
 
 NQ = load_instruments(Path(__file__).parents[2] / "config" / "instruments.toml")["NQ"]
 TERMS = Terms(model="gpt-5.4-mini")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fabio.research.regime_synthetic import run_synthetic
+from fabio.research.regime.synthetic import run_synthetic
 
 GOALS = {"easy": 0.77, "medium": 0.72, "hard": 0.64}
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fabio.research.regime_bars import MINUTE_NS, usual_ranges
-from fabio.research.regime_forward import (
+from fabio.research.regime.bars import MINUTE_NS, usual_ranges
+from fabio.research.regime.forward import (
     HIGH,
     HORIZON_MIN,
     LOW,

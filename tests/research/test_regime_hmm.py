@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from fabio.research.regime_hmm import GaussianHmm, fit
+from fabio.research.regime.hmm import GaussianHmm, fit
 
 
 def small_model() -> GaussianHmm:

@@ -5,8 +5,8 @@ import pytest
 
 from fabio.model.bar import Bar
 from fabio.regime.rules import DEFAULT_RULES, classify
-from fabio.research.regime_numbers import ER, NZ, ROT, SHORT_VR, SLOPE, VR, BarColumns, numbers_of
-from fabio.research.regime_refit import FLAT, QUIET, TREND, WILD, rule_codes
+from fabio.research.regime.numbers import ER, NZ, ROT, SHORT_VR, SLOPE, VR, BarColumns, numbers_of
+from fabio.research.regime.refit import FLAT, QUIET, TREND, WILD, rule_codes
 
 CODES = {"trend": TREND, "range": FLAT, "chop": QUIET, "volatile": WILD}
 

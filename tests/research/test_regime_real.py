@@ -8,13 +8,13 @@ import pytest
 
 from fabio.adapters.data.instruments import load_instruments
 from fabio.model.session import SessionTable
-from fabio.research import regime_real
-from fabio.research.regime_bars import DAY_MINUTES, MINUTE_NS, Days, NoBars, read_file, usual_ranges, whole_days
-from fabio.research.regime_forward import HORIZON_MIN, TASKS, forward_figures, learn_cuts, walk_forward
-from fabio.research.regime_learned import INSTALL
-from fabio.research.regime_numbers import ER, NZ, VR, numbers_of
-from fabio.research.regime_real import MINUTES_ASKED, Case, TooFewSessions, persistence, run_folder, run_real
-from fabio.research.regime_refit import refit
+from fabio.research.regime import real as regime_real
+from fabio.research.regime.bars import DAY_MINUTES, MINUTE_NS, Days, NoBars, read_file, usual_ranges, whole_days
+from fabio.research.regime.forward import HORIZON_MIN, TASKS, forward_figures, learn_cuts, walk_forward
+from fabio.research.regime.learned import INSTALL
+from fabio.research.regime.numbers import ER, NZ, VR, numbers_of
+from fabio.research.regime.real import MINUTES_ASKED, Case, TooFewSessions, persistence, run_folder, run_real
+from fabio.research.regime.refit import refit
 
 INSTRUMENTS = load_instruments(Path(__file__).parents[2] / "config" / "instruments.toml")
 OPEN_NS = 1_767_623_400_000_000_000

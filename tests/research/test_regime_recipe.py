@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from fabio.research.regime_recipe import (
+from fabio.research.regime.recipe import (
     CHOP,
     CLASSES,
     LENGTHS_MIN,

@@ -11,9 +11,9 @@ from fabio.adapters.data.instruments import load_instruments
 from fabio.journal.tape import TapeWriter
 from fabio.model.session import SessionTable
 from fabio.model.tick import Ticks
-from fabio.research.regime_bars import MINUTE_NS
-from fabio.research.regime_forward import learn_cuts
-from fabio.research.regime_recorded import (
+from fabio.research.regime.bars import MINUTE_NS
+from fabio.research.regime.forward import learn_cuts
+from fabio.research.regime.recorded import (
     DAY_MINUTES,
     ExchangesUnreadable,
     look_ahead,

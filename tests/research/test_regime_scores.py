@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fabio.research.regime_report import record_of, table_rows
-from fabio.research.regime_scores import (
+from fabio.research.regime.report import record_of, table_rows
+from fabio.research.regime.scores import (
     UNCLEAR,
     Judged,
     brier,

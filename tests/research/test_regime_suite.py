@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 
 from fabio.regime.reading import DEFAULT_REGIME
-from fabio.research.regime_numbers import numbers_of
-from fabio.research.regime_recipe import MINUTES, RecipeSession, make_session
-from fabio.research.regime_rivals import RIVALS
-from fabio.research.regime_suite import bars_of, columns_of, moments_of
+from fabio.research.regime.numbers import numbers_of
+from fabio.research.regime.recipe import MINUTES, RecipeSession, make_session
+from fabio.research.regime.rivals import RIVALS
+from fabio.research.regime.suite import bars_of, columns_of, moments_of
 
 
 def with_another_afternoon(session: RecipeSession, minute: int) -> RecipeSession:

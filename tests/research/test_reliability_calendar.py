@@ -3,7 +3,8 @@
 import pytest
 
 from fabio.engine.turn import Turn
-from fabio.research.reliability import calendar_bars, exchange_hours
+from fabio.research.reliability.sessions import bars as calendar_bars
+from fabio.research.reliability.sessions import exchange_hours
 
 
 def quiet(line: str) -> None:

@@ -13,14 +13,24 @@ from fabio.journal.reader import read_steps
 from fabio.model.event import OrderFilled
 from fabio.research.reliability.bar import at_least, at_most
 from fabio.research.reliability.bars import MEASUREMENTS, chosen, measured
-from fabio.research.reliability.books import Instant, longest_outside, spans
-from fabio.research.reliability.chaos import bars_of
-from fabio.research.reliability.judge import Judged
-from fabio.research.reliability.living import Living, lived
-from fabio.research.reliability.plot import ACTS, POINTS, Kill, Plot, Point, draw, read_plot, troubles_s, write_plot
-from fabio.research.reliability.states import STATES, plot_with, spots
+from fabio.research.reliability.chaos.bars import bars_of
+from fabio.research.reliability.chaos.books import Instant, longest_outside, spans
+from fabio.research.reliability.chaos.judge import Judged
+from fabio.research.reliability.chaos.living import Living, lived
+from fabio.research.reliability.chaos.plot import (
+    ACTS,
+    POINTS,
+    Kill,
+    Plot,
+    Point,
+    draw,
+    read_plot,
+    troubles_s,
+    write_plot,
+)
+from fabio.research.reliability.chaos.states import STATES, plot_with, spots
+from fabio.research.reliability.chaos.watch import Breach
 from fabio.research.reliability.virtual_time import ClockStandsStill, run_virtual
-from fabio.research.reliability.watch import Breach
 
 NS = 1_000_000_000
 

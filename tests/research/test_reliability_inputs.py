@@ -2,8 +2,8 @@
 
 import pytest
 
-from fabio.research.reliability import input_bars
-from fabio.research.reliability.input_surfaces import SURFACES
+from fabio.research.reliability.inputs import bars as input_bars
+from fabio.research.reliability.inputs.surfaces import SURFACES
 
 SIZES = {"tape_file": 25, "tables": 60, "settings_file": 100, "settings_environment": 100, "dotenv": 60,
          "inbox_file": 60}
@@ -33,7 +33,7 @@ def test_every_surface_is_a_measurement_of_its_own() -> None:
 def test_a_surface_that_lets_something_escape_breaks_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     from contextlib import contextmanager
 
-    from fabio.research.reliability.surface import Surface
+    from fabio.research.reliability.inputs.surface import Surface
 
     @contextmanager
     def fragile(folder):

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from fabio.journal.sync import replace_file
-from fabio.research.reliability import journal_bars as bars
 from fabio.research.reliability.bar import Bar
 from fabio.research.reliability.faulty_disk import SECTOR_BYTES, Fault, FaultyDisk
-from fabio.research.reliability.journal_made import made_step
-from fabio.research.reliability.journal_world import FaultyLife, in_loop
+from fabio.research.reliability.journal import bars as bars
+from fabio.research.reliability.journal.made import made_step
+from fabio.research.reliability.journal.world import FaultyLife, in_loop
 
 
 def _quiet(words: str) -> None:

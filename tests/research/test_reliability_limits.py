@@ -3,8 +3,8 @@
 import pytest
 
 from fabio.portfolio import pretrade
-from fabio.research.reliability import limit_bars
 from fabio.research.reliability.bar import Bar
+from fabio.research.reliability.limits import bars as limit_bars
 
 
 def quiet(words: str) -> None:

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from fabio.research.reliability.bar import Bar
-from fabio.research.reliability.process_bars import kills_on_paper, parallel_starts
-from fabio.research.reliability.venue_kills import kills_at_venue
+from fabio.research.reliability.processes.kills import kills_on_paper, parallel_starts
+from fabio.research.reliability.processes.venue_kills import kills_at_venue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="agents are forked")
 

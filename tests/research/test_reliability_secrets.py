@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fabio.research.reliability import secret_bars
-from fabio.research.reliability.secret_bars import CANARIES, ENVIRONMENT, Outputs, echoing_server
+from fabio.research.reliability import secrets as secret_bars
+from fabio.research.reliability.secrets import CANARIES, ENVIRONMENT, Outputs, echoing_server
 
 
 def quiet(line: str) -> None:

@@ -1,6 +1,6 @@
 """A whole agent lives through minutes at the simulated gateway; `fabio bench reliability` has a whole day of it."""
 
-from fabio.research.reliability.soak import soak
+from fabio.research.reliability.chaos.soak import soak
 
 
 def test_nothing_of_an_agent_that_trades_grows() -> None:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from fabio.research.reliability.supervise_bars import wedges
+from fabio.research.reliability.processes.wedges import wedges
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no supervisor on Windows")

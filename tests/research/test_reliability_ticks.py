@@ -1,6 +1,6 @@
 """Bad ticks lead to nothing, and a true move is taken; the full sizes are the bars' own."""
 
-from fabio.research.reliability import tick_bars
+from fabio.research.reliability.inputs import ticks as tick_bars
 
 
 def quiet(line: str) -> None:

@@ -11,13 +11,13 @@ import pytest
 from fabio.adapters.gateway.plan import Switches
 from fabio.model import fact as facts
 from fabio.model.tick import Ticks
-from fabio.research.reliability.books import unprotected_s
-from fabio.research.reliability.chaos import live_and_judge
+from fabio.research.reliability.chaos.bars import live_and_judge
+from fabio.research.reliability.chaos.books import unprotected_s
+from fabio.research.reliability.chaos.living import lived
+from fabio.research.reliability.chaos.people import ACCOUNT_ID
+from fabio.research.reliability.chaos.plot import draw, read_plot
+from fabio.research.reliability.chaos.street import calendar
 from fabio.research.reliability.lab import Keep, World, arm
-from fabio.research.reliability.living import lived
-from fabio.research.reliability.people import ACCOUNT_ID
-from fabio.research.reliability.plot import draw, read_plot
-from fabio.research.reliability.street import calendar
 from fabio.research.reliability.virtual_time import run_virtual
 
 PLOTS = sorted((Path(__file__).parents[1] / "research" / "chaos_plots").glob("*.json"))

@@ -20,7 +20,7 @@ from fabio.model import fact as facts
 from fabio.model.command import SubmitOrder
 from fabio.model.tick import Ticks
 from fabio.model.venue_fact import Armed, ArmingEnded, Disarmed
-from fabio.research.reliability.books import entries_by_tag
+from fabio.research.reliability.chaos.books import entries_by_tag
 from fabio.research.reliability.faulty_disk import Fault, FaultyDisk
 from fabio.research.reliability.lab import LIVE_SETTINGS, Keep, World, arm
 from fabio.research.reliability.virtual_time import run_virtual

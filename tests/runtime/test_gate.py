@@ -13,8 +13,8 @@ from fabio.model.command import ClosePosition, SubmitOrder, TakePicture
 from fabio.model.event import DisarmAsked, OrderRejected
 from fabio.model.step import Step
 from fabio.research.reliability.faulty_disk import Fault, FaultyDisk
-from fabio.research.reliability.journal_made import MADE, made_step
-from fabio.research.reliability.journal_world import Venue
+from fabio.research.reliability.journal.made import MADE, made_step
+from fabio.research.reliability.journal.world import Venue
 from fabio.runtime import gate as gate_module
 from fabio.runtime.folder import FolderSink
 from fabio.runtime.gate import Gate

@@ -1,0 +1,1 @@
+"""Whether the agent learns: a market with known truth, and what it makes of it."""

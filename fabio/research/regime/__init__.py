@@ -1,0 +1,1 @@
+"""How good the classifiers are: suites made and real, rivals, scores."""

@@ -1,0 +1,1 @@
+"""The journal after kills, cuts, flips, full drives and lost power."""

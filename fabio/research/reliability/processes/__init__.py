@@ -1,0 +1,1 @@
+"""Real agent processes: killed, started together, wedged."""

@@ -1,0 +1,1 @@
+"""When markets trade: the agent's calendar against an independent table."""
