@@ -1,11 +1,11 @@
 """Stands here so that pytest puts this folder on the import path: tests of every room may `import views`."""
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from fabio.runtime.kernels import prepare_cache
 
 prepare_cache()  # before anything imports numba
 
-# no deadline: the first call of a kernel compiles it, and machines are shared
-settings.register_profile("fabio", deadline=None)
+# nothing is judged by the clock: the first call of a kernel compiles it, and machines are shared
+settings.register_profile("fabio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fabio")

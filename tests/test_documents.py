@@ -11,8 +11,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from quiet_port import quiet_port
 
 ROOT = Path(__file__).parents[1]
+LIMIT_S = 300.0
+"""Only a broken test waits so long."""
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -47,7 +50,7 @@ def run(line: str, folder: Path) -> str:
     """Run a documented line with this checkout's fabio; its last word may name what has to come out."""
     command = line.split("#")[0].strip()
     command = re.sub(r"^fabio ", f"'{sys.executable}' -m fabio ", command)
-    answer = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=300,
+    answer = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=3 * LIMIT_S,
                             check=False, stdin=subprocess.DEVNULL)
     assert answer.returncode == 0, f"{line}\n{answer.stdout[-2000:]}\n{answer.stderr[-2000:]}"
     return answer.stdout
@@ -69,35 +72,59 @@ def test_the_documented_session_with_a_server_works(tmp_path: Path, page: str, k
     lines = [line for block in blocks for line in block.splitlines()]
     exported = dict(pair.split("=", 1) for line in lines if line.startswith("export ") for pair in line.split()[1:])
     commands = [line for line in lines if line.startswith("fabio ")]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        ours = str(free.getsockname()[1])
+    ours = str(quiet_port())
     environment = {**os.environ, **{name: value.replace(port, ours) for name, value in exported.items()}}
+
+    output = tmp_path / "output.txt"  # a pipe that nobody reads would stop them once it is full
 
     def begin(line: str) -> "subprocess.Popen[str]":
         words = line.replace(port, ours).split()[1:]
-        return subprocess.Popen([sys.executable, "-m", "fabio", *words], cwd=tmp_path, env=environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        with output.open("a") as file:
+            return subprocess.Popen([sys.executable, "-m", "fabio", *words], cwd=tmp_path, env=environment, text=True,
+                                    stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def ended(line: str) -> tuple[int, str]:
+        done = subprocess.run([sys.executable, "-m", "fabio", *line.replace(port, ours).split()[1:]], cwd=tmp_path,
+                              env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
+        return done.returncode, done.stdout
 
     running: list[subprocess.Popen[str]] = []
     try:
         for line in commands:
-            process = begin(line)
             if line.startswith(("fabio gateway", "fabio stub", "fabio run")):
-                running.append(process)
-                time.sleep(0 if "run" in line else 3)
+                running.append(begin(line))
+                if "run" not in line:
+                    until_served(int(ours), running[0])
                 continue
-            said = process.communicate(timeout=120)[0]
-            while process.returncode == 4 and ("no agent runs" in said or running[1].poll() is None):  # still starting
+            code, said = ended(line)
+            gives_up_s = time.monotonic() + LIMIT_S
+            while code != 0 and len(running) > 1 and running[1].poll() is None:  # it starts, or was too slow to answer
+                assert time.monotonic() < gives_up_s, f"{line}\n{said}\n{output.read_text()}"
                 time.sleep(0.5)
-                process = begin(line)
-                said = process.communicate(timeout=120)[0]
-            assert process.returncode == 0, f"{line}\n{said}"
-        assert running[1].wait(timeout=90) == 0
+                code, said = ended(line)
+            is_over = len(running) > 1 and running[1].poll() == 0  # in order, before it was asked
+            if not (is_over and code == 4 and line.startswith(("fabio status", "fabio stop"))):
+                assert code == 0, f"{line}\n{said}\n{output.read_text()}"
+        assert running[1].wait(timeout=LIMIT_S) == 0
     finally:
         for process in running:
             process.kill()
-            process.communicate()
+            process.wait()
+
+
+def until_served(port: int, server: "subprocess.Popen[str]") -> None:
+    """Wait until somebody listens at the port, as a person does who reads what the server says."""
+    gives_up_s = time.monotonic() + LIMIT_S
+    while True:
+        assert server.poll() is None
+        assert time.monotonic() < gives_up_s
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
 
 
 def test_the_strategy_in_twelve_lines_is_found_and_speaks(tmp_path: Path) -> None:
@@ -111,7 +138,7 @@ def test_the_strategy_in_twelve_lines_is_found_and_speaks(tmp_path: Path) -> Non
     name = Path(block.group(1)).stem
     assert len([line for line in block.group(2).splitlines() if line.strip()]) <= 30
     answer = subprocess.run([sys.executable, "-m", "fabio", "strategy", "list", "--json"], cwd=tmp_path,
-                            capture_output=True, text=True, check=True, timeout=120)
+                            capture_output=True, text=True, check=True, timeout=LIMIT_S)
     assert name in answer.stdout
 
 

@@ -27,6 +27,7 @@ class Panel:
     """Draws the board a few times a second; never asks the machine to do anything."""
 
     def __init__(self, agent: Agent, board: Board, zone: ZoneInfo, console: Console | None = None) -> None:
+        self.is_gone = False  # whether the terminal was closed
         self._agent = agent
         self._board = board
         self._instrument = agent.life.instrument
@@ -34,11 +35,20 @@ class Panel:
         self._live = Live(console=console or Console(), screen=True, auto_refresh=False, transient=True)
 
     async def watch(self) -> None:
-        """Redraw until cancelled."""
-        with self._live:
+        """Redraw until cancelled; a terminal that was closed asks the agent to flatten and end."""
+        try:
+            self._live.start(refresh=True)
             while True:
                 self._live.update(self.draw(), refresh=True)
                 await asyncio.sleep(REFRESH_S)
+        except OSError:
+            self._agent.stop_soon("nobody reads the output any more")
+            await asyncio.Event().wait()
+        finally:
+            try:
+                self._live.stop()
+            except OSError:
+                self.is_gone = True
 
     def close(self) -> None:
         """Give the terminal back at once."""

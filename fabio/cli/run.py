@@ -115,7 +115,7 @@ def _run(plan: "RunPlan", settings: "Settings") -> None:
             plain.on_gone = lambda: agent.stop_soon("nobody reads the output any more")
             if plain.is_gone:
                 plain.on_gone()
-            watchers = {}
+            watchers, panel = {}, None
             if watched:
                 from fabio.cli.panel import Panel
 
@@ -126,7 +126,7 @@ def _run(plan: "RunPlan", settings: "Settings") -> None:
             asyncio.run(agent.run(watchers))
         finally:
             ready.close()
-    if not plain.is_gone:
+    if not plain.is_gone and not (panel is not None and panel.is_gone):
         print_end(ready, plan)
 
 

@@ -1,6 +1,6 @@
 """What whoever has the orders says of them: states, executions, brackets."""
 
-from fabio.engine.halting import end_arming, halt
+from fabio.engine.halting import end_arming, end_entries, halt
 from fabio.engine.moving import move
 from fabio.engine.trades import close_trade
 from fabio.engine.turn import Turn
@@ -8,7 +8,7 @@ from fabio.engine.venue import duties
 from fabio.engine.venue.fills import take_fill
 from fabio.engine.venue.protection import on_bracket_at_venue
 from fabio.model import event as events
-from fabio.model.fact import FillBooked, Halted, StopPlaced
+from fabio.model.fact import FillBooked, StopPlaced
 from fabio.model.order import Fill, Order, Position
 from fabio.portfolio.orders import fill_happening
 from fabio.portfolio.positions import book_fill
@@ -87,7 +87,7 @@ def _on_paper(turn: Turn, fill: Fill) -> None:
     before = state.markets[fill.market].position
     order = _order_of(turn, fill, before)
     if order is None:  # not ours, or long done: a person has to look
-        turn.note(Halted(reason=f"a fill {fill.id} of no known order {fill.order_id}"))
+        end_entries(turn, f"a fill {fill.id} of no known order {fill.order_id}")
         return
     if before is None:
         turn.markets[fill.market].start_excursion(fill.price_ticks)

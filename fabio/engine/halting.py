@@ -1,5 +1,6 @@
 """Closing, flattening, halting: what is always allowed, and asks nobody."""
 
+from fabio.engine.state import State
 from fabio.engine.turn import LIVE_ENTRY_STATES, Turn
 from fabio.model.command import ClosePosition, TakePicture
 from fabio.model.fact import ExitAsked, Halted
@@ -47,7 +48,8 @@ def ask_flat_again(turn: Turn, index: int) -> None:
     if unproven is None:
         return
     turn.note(FlatAsked(market=index, tries=unproven.tries + 1))
-    held = turn.state.markets[index].position is not None
+    care = turn.state.markets[index].care
+    held = turn.state.markets[index].position is not None or care.stray_steps != 0
     waited = unproven.tries > 0  # the first close has its time before a second is asked for
     if waited and turn.state.venue.has_orders and unproven.closing and (held or works(turn, index)):
         send_close(turn, index, unproven.reason)
@@ -86,10 +88,21 @@ def flatten(turn: Turn, reason: str, kill: bool = False) -> None:
 
 def halt(turn: Turn, reason: str, until_trade_date: str = "") -> None:
     """Stop entries and leave everything; sticky unless it is for one trade date only. It ends arming."""
-    if not turn.state.account.halted:
-        turn.note(Halted(reason=reason, until_trade_date=until_trade_date))
+    end_entries(turn, reason, until_trade_date)
     end_arming(turn, reason)
     flatten(turn, reason, kill=True)
+
+
+def end_entries(turn: Turn, reason: str, until_trade_date: str = "") -> None:
+    """Stop entries and leave what is held; one that lasts takes the place of one for a trade date only."""
+    lasts = is_halted_for_good(turn.state)
+    if not lasts and (not turn.state.account.halted or not until_trade_date):
+        turn.note(Halted(reason=reason, until_trade_date=until_trade_date))
+
+
+def is_halted_for_good(state: State) -> bool:
+    """Tell whether entries are stopped until a person resumes, whatever date begins."""
+    return bool(state.account.halted) and not state.halted_for_date
 
 
 def end_arming(turn: Turn, reason: str) -> None:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,53 +105,71 @@ class Inbox:
     Take with `pending`, journal the event, act, then `answer`. A crash in between leaves the
     request in the inbox; the ids of the journal's `OperatorAsked` events tell the next boot
     which have acted: hand them in as `acted`.
+
+    `pending` writes nothing, so a drive that is full or gone is met by `answer` alone.
     """
 
     def __init__(self, folder: Path, acted: frozenset[str] = frozenset()) -> None:
         self._folder = folder
         self._inbox = folder / "inbox"
         self._done = self._inbox / "done"
-        self._taken: set[str] = set()  # ids handed out, not yet answered
+        self._taken: set[str] = set()  # ids handed out whose file still stands there
         self._acted = acted
         self._done.mkdir(parents=True, exist_ok=True)
 
-    def pending(self, now_ns: int) -> list[Request]:
-        """Give the requests nobody took yet, in id order; broken and expired ones are answered here.
+    def pending(self, now_ns: int) -> list[Request | Answer]:
+        """Give the requests nobody took yet, in id order, and the answers to those that are broken or expired.
 
         Parameters
         ----------
         now_ns
             Wall clock.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be read now. A file that cannot be read is looked at again the next time.
         """
-        found = []
-        with os.scandir(self._inbox) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith(".json"))
+        found: list[Request | Answer] = []
+        try:
+            with os.scandir(self._inbox) as entries:
+                names = sorted(entry.name for entry in entries if entry.name.endswith(".json") and entry.is_file())
+        except FileNotFoundError:
+            return []  # who asks makes the folder
         for name in names:
             id_ = name.removesuffix(".json")
             if id_ in self._taken:
                 continue
             request = self._read(id_, now_ns)
-            if isinstance(request, Answer):
-                self.answer(request)
-            elif request is not None:
+            if request is not None:
                 self._taken.add(id_)
                 found.append(request)
         return found
 
     def answer(self, answer: Answer) -> None:
-        """Say what became of a request; from here on its id never acts again."""
+        """Say what became of a request; from here on its id never acts again.
+
+        Raises
+        ------
+        OSError
+            The drive does not take it; the request is not handed out again before the next boot.
+        """
         name = re.sub(r"[^A-Za-z0-9_-]", "_", answer.id)[:80] or "_"  # of a broken id, only this much
+        self._done.mkdir(parents=True, exist_ok=True)
         replace_file(self._done / f"{name}.json", msgspec.json.encode(answer))
         (self._inbox / f"{answer.id}.json").unlink(missing_ok=True)
         self._taken.discard(answer.id)
 
     @property
     def halted_by_file(self) -> bool:
-        """Whether somebody put the file `HALT` into the folder."""
-        return (self._folder / "HALT").exists()
+        """Whether somebody put the file `HALT` into the folder; a folder that cannot be looked at shows none."""
+        try:
+            return (self._folder / "HALT").exists()
+        except OSError:
+            return False
 
     def _read(self, id_: str, now_ns: int) -> Request | Answer | None:
-        """Give a request that is to act, or the answer to one that is not; None if it is gone."""
+        """Give a request that is to act, or the answer to one that is not; None if it is gone, or unreadable now."""
         def answer(outcome: Outcome, message: str) -> Answer:
             return Answer(id=id_, ts_ns=now_ns, outcome=outcome, message=message)
 
@@ -158,7 +177,8 @@ class Inbox:
         if not _ID.fullmatch(id_):
             return answer("invalid", "an id has letters, digits, - and _, 80 at most")
         if (self._done / f"{id_}.json").exists():
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
             return None
         if id_ in self._acted:
             return answer("done", "it acted before the restart")
@@ -166,9 +186,9 @@ class Inbox:
             if (size := path.stat().st_size) > MAX_BYTES:
                 return answer("invalid", f"{size} bytes are more than {MAX_BYTES}")
             request = msgspec.json.decode(path.read_bytes(), type=Request)
-        except FileNotFoundError:
+        except OSError:
             return None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return answer("invalid", str(error))
         if request.id != id_:
             return answer("invalid", f"the file is {id_}.json, its id {request.id}")

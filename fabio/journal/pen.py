@@ -55,6 +55,7 @@ class Pen:
         self._waiting_bytes = 0
         self._is_busy = False
         self._thread: threading.Thread | None = None
+        self._asked: Work | None = None  # by hand: tells whoever works that something waits
         self._changed = threading.Condition()
         self._told: Work = _nobody
 
@@ -71,7 +72,10 @@ class Pen:
         JournalFailed
             If the drive refused, now or earlier.
         """
-        if not self.failed and self._thread is None:
+        if not self.failed and self._asked is not None:
+            self._queue.append((work, size))
+            self._asked()
+        elif not self.failed and self._thread is None:
             self._do(work)
         elif not self.failed:
             with self._changed:
@@ -93,6 +97,8 @@ class Pen:
         JournalFailed
             If the drive refused, or hangs.
         """
+        while self._asked is not None and self.turn():
+            pass
         with self._changed:
             while (self._queue or self._is_busy) and not self.failed:
                 if not self._changed.wait(self._stuck_s):
@@ -119,9 +125,33 @@ class Pen:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
+    def start_by_hand(self, asked: Work, told: Work) -> None:
+        """Do nothing from now on but what `turn` is called for: where a clock that jumps says how long it takes.
+
+        Parameters
+        ----------
+        asked
+            Called when something waits.
+        told
+            As that of `start`.
+        """
+        self._asked, self._told = asked, told
+
+    def turn(self) -> bool:
+        """Do the first of what waits, by hand; tell whether something did."""
+        if not self._queue:
+            return False
+        self._do(self._queue.popleft()[0])
+        self._told()
+        return True
+
     def stop(self) -> None:
         """Finish what waits, and write in the caller's thread again; a drive that hangs is left alone."""
         thread = self._thread
+        if self._asked is not None:
+            with suppress(JournalFailed):  # as below
+                self.wait()
+            self._asked, self._told = None, _nobody
         if thread is None:
             return
         with suppress(JournalFailed):  # `failed` says it to whoever writes next

@@ -117,6 +117,21 @@ def read_remarks(folder: Path) -> Iterator[Remark]:
             yield decode_remark(line)
 
 
+def last_remark(folder: Path, kind: str) -> Remark | None:
+    """Give the last remark of a kind; None where there is none. Reads back from the end as far as it has to.
+
+    The journal is taken as it is: who opened it has checked it.
+    """
+    for path in reversed(day_files(folder / "journal", SUFFIX)):
+        found: Remark | None = None
+        for _, _, line in raw_lines(path):
+            if is_remark(line) and line.endswith(b"\n") and (remark := decode_remark(line[:-1])).kind == kind:
+                found = remark
+        if found is not None:
+            return found
+    return None
+
+
 def verify(folder: Path) -> Report:
     """Check every byte of the journal; changes nothing.
 

@@ -216,7 +216,9 @@ class TapeWriter:
         if not self._waiting:
             return
         file = self._file or self._begin()
-        data = _pack(Ticks.joined(self._waiting))  # live, every tick is a batch of its own
+        waiting = self._waiting
+        # a replay's ranges are one by now; live, every tick is a batch of its own
+        data = _pack(waiting[0] if len(waiting) == 1 else Ticks.joined(waiting))
         self._waiting.clear()
         self._waiting_ticks = 0
         self._pen.put(lambda: file.write(data), len(data))

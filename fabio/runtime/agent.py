@@ -22,9 +22,10 @@ from typing import Any
 
 import msgspec
 
+from fabio.engine.halting import is_halted_for_good
 from fabio.journal.inbox import Answer, Inbox, Request
 from fabio.journal.pen import JournalFailed
-from fabio.journal.room import room_words
+from fabio.journal.room import ENTRIES_BYTES, room_words
 from fabio.journal.times import iso
 from fabio.journal.world import write_status
 from fabio.model.event import DisarmAsked, LessonArrived, OperatorAsked
@@ -72,6 +73,7 @@ class Agent:
         self.board = board
         self.tasks: dict[str, Watcher] = {}  # root tasks beside the life's
         self.stopping = ""  # why, once somebody asked
+        self.entries_bytes = ENTRIES_BYTES  # below so much free space entries end
         self.snapshots: Snapshots | None = None
         self.leave: Callable[[], None] = lambda: None  # what to do before leaving at once
         self.last_words: Callable[[BaseException | None], None] = lambda error: None  # told how it ended
@@ -81,6 +83,7 @@ class Agent:
         self._answers: set[asyncio.Task[None]] = set()  # to requests that take a while
         self._signals = 0
         self._stop_soon = ""
+        self._unreadable = ""  # why the inbox was, the last time it was looked into
 
     async def run(self, watchers: Mapping[str, Watcher] | None = None) -> None:
         """Live until the feed ends, somebody asks to stop, or a root task fails."""
@@ -152,14 +155,28 @@ class Agent:
 
     async def _read_inbox(self) -> None:
         while True:
-            for request in self._inbox.pending(time.time_ns()):
-                self._take_request(request)
-            if self._inbox.halted_by_file and not self.driver.engine.state.account.halted:
+            for waiting in self._waiting():
+                if isinstance(waiting, Answer):
+                    self._soon(self._answer(waiting), f"answer {waiting.id}")
+                else:
+                    self._take_request(waiting)
+            if self._inbox.halted_by_file and not is_halted_for_good(self.driver.engine.state):
                 self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"HALT-{time.time_ns()}", verb="halt",
                                         reason=self._halt_words()))
             if self._stop_soon:
                 self._stop(self._stop_soon)
             await asyncio.sleep(INBOX_S)
+
+    def _waiting(self) -> list[Request | Answer]:
+        """Look into the inbox; one that cannot be read is no reason to end while something may be held."""
+        unreadable, self._unreadable = self._unreadable, ""
+        try:
+            return self._inbox.pending(time.time_ns())
+        except OSError as error:
+            self._unreadable = str(error)
+            if self._unreadable != unreadable:
+                logger.error("the inbox cannot be read: %s; it is tried again, and signals still act", error)
+            return []
 
     def _take_request(self, request: Request) -> None:
         refused = answer_of(request, self.driver.engine.state, self._inbox.halted_by_file, time.time_ns())
@@ -193,7 +210,12 @@ class Agent:
     def _soon(self, answering: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(answering, name=name)
         self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("the request %s has no answer: %s", task.get_name(), error, exc_info=error)
 
     def _halt_words(self) -> str:
         """Say why the file HALT stands there, as far as it says so itself."""
@@ -216,13 +238,13 @@ class Agent:
             self._sink.commit()
             if self.snapshots is not None:
                 self.snapshots.tend()
-            self._mind_drive(looks=beats % round(HEARTBEAT_S / FLUSH_S) == 0)
+            self.mind_drive(looks=beats % round(HEARTBEAT_S / FLUSH_S) == 0)
             if beats % round(HEARTBEAT_S / FLUSH_S) == 0:
                 self._tell("running")
             beats += 1
             await asyncio.sleep(FLUSH_S)
 
-    def _mind_drive(self, looks: bool) -> None:
+    def mind_drive(self, looks: bool) -> None:
         """End entries where the drive refuses or is nearly full, and the agent where it refuses and nothing is held.
 
         Raises
@@ -231,7 +253,7 @@ class Agent:
             Where nothing is at stake any more.
         """
         state = self.driver.engine.state
-        why = self._sink.failed or (room_words(self.folder, self._sink.disk) if looks else "")
+        why = self._sink.failed or (room_words(self.folder, self._sink.disk, self.entries_bytes) if looks else "")
         if not why:
             return
         if state.venue.phase == "armed":
@@ -240,7 +262,7 @@ class Agent:
             pass  # it ends when the venue is proven flat
         elif self._sink.failed:
             raise JournalFailed(f"{self._sink.failed}: free the drive, and start the agent again")
-        elif not state.account.halted:
+        elif not is_halted_for_good(state):
             self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"drive-{state.seq + 1}", verb="halt", reason=why))
 
     def _tell(self, state: str) -> None:
@@ -256,7 +278,10 @@ class Agent:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number, words in ((signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "the system asked to end")):
+        asked = [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "the system asked to end")]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+            asked.append((signal.SIGHUP, "its terminal was closed"))
+        for number, words in asked:
             try:
                 loop.add_signal_handler(number, self.stop, words)
             except NotImplementedError:  # Windows has no such handlers in its loop

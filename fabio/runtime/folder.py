@@ -161,6 +161,10 @@ class FolderSink:
 
         self.pen.start(told)
 
+    def start_by_hand(self, asked: Callable[[], None]) -> None:
+        """Write when the pen's `turn` is called from now on; `asked` is told that something waits."""
+        self.pen.start_by_hand(asked, self._hear)
+
     def stop(self) -> None:
         """Write in the caller's thread again."""
         self.pen.stop()

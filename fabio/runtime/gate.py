@@ -11,6 +11,9 @@ A drive that hangs or refuses must not stand between the account and a smaller p
 | an entry | refused after 5 s | refused at once |
 | what reduces | leaves after 1 s, and no entry that waits does | leaves at once |
 
+An entry that had to wait is looked at once more before it leaves: a person may have halted the
+agent meanwhile, or the venue may be lost.
+
 What only asks (`LookUpOrder`, `TakePicture`) is never kept back. On paper there is no gate.
 """
 
@@ -46,6 +49,11 @@ class Gate:
         The runtime clock.
     page
         Takes what a person has to know at once.
+
+    Attributes
+    ----------
+    against
+        Says why no entry of a market may leave any more; empty where one may.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Gate:
         self._page = page
         self._waiting: deque[_Waiting] = deque()  # bounded by what the machine has under way: a few
         self._came = asyncio.Event()
+        self.against: Callable[[int], str] = lambda market: ""
         sink.on_failure = self.refused
 
     def submit(self, command: VenueCommand) -> None:
@@ -106,7 +115,7 @@ class Gate:
     def _let_go(self) -> None:
         durable_seq = self._sink.journal.durable_seq
         while self._waiting and self._waiting[0].seq <= durable_seq:
-            self._broker.submit(self._waiting.popleft().command)
+            self._with_record(self._waiting.popleft().command)
         now_s = asyncio.get_running_loop().time() if self._waiting else 0.0
         late = [each for each in self._waiting if now_s >= each.until_s]
         if self._sink.failed or any(not isinstance(each.command, SubmitOrder) for each in late):
@@ -122,12 +131,22 @@ class Gate:
         for each in waiting:
             self._without_record(each.command)
 
+    def _with_record(self, command: VenueCommand) -> None:
+        """Send what has waited; an entry only where it may still leave."""
+        why_not = self.against(command.order.market) if isinstance(command, SubmitOrder) else ""
+        if isinstance(command, SubmitOrder) and why_not:
+            self._refuse(command, f"not sent: while it waited for the drive, {why_not}")
+        else:
+            self._broker.submit(command)
+
+    def _refuse(self, command: SubmitOrder, reason: str) -> None:
+        self._tell(OrderRejected(ts_ns=self._now_ns(), market=command.order.market, order_id=command.order.id,
+                                 reason=reason))
+
     def _without_record(self, command: VenueCommand) -> None:
         if isinstance(command, SubmitOrder):
-            self._tell(OrderRejected(
-                ts_ns=self._now_ns(), market=command.order.market, order_id=command.order.id,
-                reason=f"not sent: the record of it is not on the drive ({self._sink.failed or 'the drive hangs'})",
-            ))
+            self._refuse(command, "not sent: the record of it is not on the drive "
+                         f"({self._sink.failed or 'the drive hangs'})")
         else:
             self._sink.say(f"sent before it was on the drive: {command}")
             self._broker.submit(command)

@@ -106,9 +106,9 @@ class LiveLife:
             If it does not within `SETTLE_S`.
         """
         stop("the time given with --until has come")
-        limit_ns = self.now_ns + int(SETTLE_S * NS)
+        limit_s = self._clock.monotonic() + SETTLE_S  # a machine that slept meanwhile has not tried so long
         while not self._is_flat():
-            if self.now_ns > limit_ns:
+            if self._clock.monotonic() > limit_s:
                 raise Uncertain(
                     f"the venue is not proven flat {SETTLE_S:g} s after the stop: look at your platform, now. "
                     "A start of the agent goes on where this one stopped"

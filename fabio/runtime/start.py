@@ -53,7 +53,7 @@ def prepare(plan: RunPlan, settings: Settings, say: Callable[[str], None]) -> Re
     NoRoom, OtherWorld, FolderBusy, RecoveryFailed, TapeError, ConfigError
         See each; the folder is let go of.
     """
-    check_room(plan.logs)
+    check_room(plan.logs, is_live=plan.mode == "live")
     chosen_model(settings, plan.model)  # whose key is missing, before anything is opened
     if plan.feed == TOPSTEPX:
         return prepare_live(plan, settings, say)

@@ -36,7 +36,7 @@ from fabio.adapters.topstepx.rest.transport import Clock as RestClock
 from fabio.adapters.topstepx.roll import decide_roll
 from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside
 from fabio.adapters.topstepx.signalr.link import Dial, dial
-from fabio.adapters.topstepx.signalr.timing import Clock as HubClock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 from fabio.journal.sync import SYSTEM, Disk
 from fabio.model.errors import ConfigError
 from fabio.model.event import JournaledEvent
@@ -75,9 +75,29 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of the venue before the start."""
 
     account: Account
-    contract: Contract
+    contracts: tuple[Contract, ...]
     clock: Clock
     table: SessionTable
+
+    def choose(self, instrument: Instrument, current: str | None = None, is_held: bool = False) -> Contract:
+        """Choose what to trade: the contract that fits now, or what is held.
+
+        Parameters
+        ----------
+        current
+            What the record says was traded; None where it says nothing. The venue need not list it any more.
+        is_held
+            Whether by the record a position or an order stands in it.
+
+        Raises
+        ------
+        ContractUnfit
+            If no contract is fit.
+        """
+        date = dt.date.fromisoformat(self.table.session(self.table.index_at(self.clock.now_ns())).date)
+        roll = decide_roll(self.contracts, instrument, date, current=current, is_held=is_held)
+        listed = (each for each in self.contracts if each.id == roll.contract_id)
+        return next(listed, Contract(id=roll.contract_id))
 
 
 def doors_of(settings: Settings) -> Doors:
@@ -92,7 +112,7 @@ def doors_of(settings: Settings) -> Doors:
     credentials = Credentials(username, SecretStr(key))
 
     def rest(clock: Clock) -> Rest:
-        clocks = RestClock(monotonic_s=clock.monotonic, wall_s=clock.wall_s)
+        clocks = RestClock(monotonic_s=clock.monotonic, wall_s=lambda: clock.now_ns() / NS)  # skew is the runtime's
         return open_rest(settings.topstepx.api_url, credentials, clocks, random.random)
 
     return Doors(rest, dial)
@@ -102,7 +122,7 @@ async def look(
     doors: Doors, settings: TopstepX, instrument: Instrument, table: Callable[[int], SessionTable],
     clock: Clock | None = None,
 ) -> Sight:
-    """Ask for the account, the contract and the clock; whatever is wrong is said in one sentence.
+    """Ask for the account, the contracts and the clock; whatever is wrong is said in one sentence.
 
     Parameters
     ----------
@@ -114,7 +134,7 @@ async def look(
     Raises
     ------
     ConfigError
-        `CredentialsRefused`, `AccountUnfit`, `ContractUnfit`: a person's turn.
+        `CredentialsRefused`, `AccountUnfit`, an instrument that is not traded there: a person's turn.
     TemporaryError, WireError, PermanentError
         If the venue cannot be asked now.
     """
@@ -126,14 +146,10 @@ async def look(
         if not account.can_trade:
             raise AccountUnfit(f"TopstepX has locked account {account.name} ({account.id}): it cannot trade. Look on "
                                "the platform why; TOPSTEP_ACCOUNT_ID chooses another one")
-        sessions = table(clock.now_ns())
-        date = dt.date.fromisoformat(sessions.session(sessions.index_at(clock.now_ns())).date)
         contracts = await rest.search_contracts(gateway_root(instrument), settings.live_data)
-        roll = decide_roll(contracts, instrument, date)
     finally:
         await rest.aclose()
-    contract = next(each for each in contracts if each.id == roll.contract_id)
-    return Sight(account=account, contract=contract, clock=clock, table=sessions)
+    return Sight(account=account, contracts=contracts, clock=clock, table=table(clock.now_ns()))
 
 
 async def look_at_clock(doors: Doors, url: str) -> Clock:
@@ -157,7 +173,7 @@ async def look_at_clock(doors: Doors, url: str) -> Clock:
 
 def hub_clock(clock: Clock) -> HubClock:
     """Give a live run's clock as the hubs and the broker take it."""
-    return HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns)
+    return HubClock(monotonic_s=clock.monotonic, sleep=clock.sleep, now_ns=clock.now_ns, wall_s=clock.wall_s)
 
 
 async def ask_past(doors: Doors, sight: Sight, market: PastMarket) -> Past:
@@ -174,6 +190,8 @@ class Venue:
 
     Parameters
     ----------
+    contract_id
+        What is traded.
     world
         Names this agent's records in order tags.
     emit
@@ -185,8 +203,8 @@ class Venue:
     """
 
     def __init__(
-        self, doors: Doors, settings: TopstepX, sight: Sight, instrument: Instrument, *, world: str,
-        emit: Callable[[JournaledEvent], None], since_ns: Callable[[], int], latest_ns: int,
+        self, doors: Doors, settings: TopstepX, sight: Sight, instrument: Instrument, *, contract_id: str,
+        world: str, emit: Callable[[JournaledEvent], None], since_ns: Callable[[], int], latest_ns: int,
         reference_ticks: int | None,
     ) -> None:
         clock = sight.clock
@@ -194,7 +212,7 @@ class Venue:
         self.sight = sight
         self.rest = doors.open_rest(clock)
         self.counts: Counter[str] = Counter()
-        traded = TradedContracts([TradedContract(market=0, contract_id=sight.contract.id, instrument=instrument)])
+        traded = TradedContracts([TradedContract(market=0, contract_id=contract_id, instrument=instrument)])
         self.broker = Broker(
             Reach(rest=self.rest, account_id=sight.account.id, traded=traded, clock=clocks,
                   wall_s=clock.wall_s, emit=emit, note=logger.info, counts=self.counts),
@@ -205,7 +223,7 @@ class Venue:
         self._user_hub = UserHub(
             self.broker, HubSettings(name="user", url=settings.user_hub_url), doors.dial, random.random,
         )
-        market = FeedMarket(instrument=instrument, table=sight.table, contract_id=sight.contract.id,
+        market = FeedMarket(instrument=instrument, table=sight.table, contract_id=contract_id,
                             latest_ns=latest_ns, reference_ticks=reference_ticks)
         self.feed = MarketFeed(
             HubSettings(name="market", url=settings.market_hub_url),

@@ -152,6 +152,25 @@ def catalogue() -> dict[str, Entry]:
     return known
 
 
+@cache
+def by_variable() -> dict[str, str]:
+    """Give the path of every setting by its variable."""
+    return {entry.variable: entry.path for entry in catalogue().values()}
+
+
+@cache
+def tables() -> frozenset[str]:
+    """Give the path of every table that holds settings, `guards` and `guards.cooldown` among them."""
+    heads = (path.split(".")[:-1] for path in catalogue())
+    return frozenset(".".join(head[:count]) for head in heads for count in range(1, len(head) + 1))
+
+
+def forget() -> None:
+    """Read the catalogue off the structs again when it is asked for next."""
+    for each in (catalogue, by_variable, tables):
+        each.cache_clear()
+
+
 def plain_types(annotation: Any) -> tuple[Any, ...]:
     """Take an annotation apart into its alternatives, without metadata.
 

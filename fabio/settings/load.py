@@ -251,8 +251,11 @@ def _section(prefix: str, struct: type[msgspec.Struct], given: Mapping[str, Give
     """Build one struct from what was given below `prefix`."""
     tree: dict[str, Any] = {}
     started: set[str] = set()
+    start = f"{prefix}."
     for path in given:
-        rest = path[len(prefix) + 1:] if path.startswith(prefix + ".") else ""
+        if not path.startswith(start):
+            continue
+        rest = path[len(start):]
         name = rest.split(".")[0]
         if not rest or name in skip or (only is not None and name not in only):
             continue

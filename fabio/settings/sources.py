@@ -23,7 +23,16 @@ from pydantic import SecretStr
 
 from fabio.adapters.redact import KNOWN
 from fabio.model.errors import ConfigError, nearest
-from fabio.settings.catalog import PREFIX, VARIABLES, Entry, catalogue, expected_words, plain_types
+from fabio.settings.catalog import (
+    PREFIX,
+    VARIABLES,
+    Entry,
+    by_variable,
+    catalogue,
+    expected_words,
+    plain_types,
+    tables,
+)
 from fabio.settings.parts import GUARDS, part_names
 from fabio.settings.places import read_text
 
@@ -122,7 +131,7 @@ def _variable(variable: str, text: str, where: str, warnings: list[str]) -> Iter
             warnings.append(f"{where}: there is no setting {variable}, and it is not read; did you mean {meant}?")
         return
     if path is None:
-        variables = {entry.variable: entry.path for entry in catalogue().values()}
+        variables = by_variable()
         path = variables.get(variable)
         if path is None:
             kept = nearest(variable.removeprefix(PREFIX).split("__")[-1].upper(), VARIABLES)
@@ -157,11 +166,10 @@ def from_toml(path: Path, shown_as: str) -> Iterator[Given]:
 
 
 def _flattened(table: dict[str, Any], prefix: str, lines: dict[str, int], file: str) -> Iterator[Given]:
-    entries = catalogue()
     for name, value in table.items():
         path = f"{prefix}.{name}" if prefix else name
         where = f"{file}:{line}" if (line := _line_of(path, lines)) else file
-        if path not in entries and isinstance(value, dict) and any(each.startswith(path + ".") for each in entries):
+        if isinstance(value, dict) and path not in catalogue() and path in tables():
             yield from _flattened(value, path, lines, file)
             continue
         entry = known(path, where)

@@ -25,7 +25,7 @@ from fabio.adapters.topstepx.rest.session import open_rest
 from fabio.adapters.topstepx.rest.tokens import Credentials
 from fabio.adapters.topstepx.rest.transport import Clock as RestClock
 from fabio.adapters.topstepx.signalr.hub import HubSettings
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 from fabio.model import command as commands
 from fabio.model import event as events
 from fabio.model.order import Order
@@ -84,7 +84,7 @@ class World:
         reach = Reach(
             rest=rest, account_id=ACCOUNT,
             traded=TradedContracts([TradedContract(market=0, contract_id=NQ_ID, instrument=NQ)]),
-            clock=Clock(loop.time, asyncio.sleep, front.time.now_ns), wall_s=loop.time, emit=self.told.append,
+            clock=HubClock(loop.time, asyncio.sleep, front.time.now_ns), wall_s=loop.time, emit=self.told.append,
             note=self.notes.append, counts=Counter(),
         )
         self.broker = Broker(

@@ -12,7 +12,7 @@ from fabio.adapters.topstepx.broker.life import LifeTimes
 from fabio.adapters.topstepx.broker.reach import Reach
 from fabio.adapters.topstepx.broker.traded import TradedContract, TradedContracts
 from fabio.adapters.topstepx.signalr.notices import Connected, Lost, Reason
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 from fabio.model import command as commands
 from fabio.model import order as nouns
 from fabio.model.event import VenueSeen
@@ -45,7 +45,7 @@ class World:
         self.reconnects = []
         self.wall_offset_s = 0.0
         loop = asyncio.get_running_loop()
-        self.clock = Clock(loop.time, asyncio.sleep, venue.now_ns)
+        self.clock = HubClock(loop.time, asyncio.sleep, venue.now_ns)
         self.reach = Reach(
             rest=Rest(venue), account_id=ACCOUNT,
             traded=TradedContracts([TradedContract(market=0, contract_id=CONTRACT, instrument=MNQ)]),

@@ -19,7 +19,7 @@ from fabio.adapters.topstepx.feed.market import MarketFeed
 from fabio.adapters.topstepx.feed.watchdog import Verdict
 from fabio.adapters.topstepx.signalr.hub import HubSettings, Outside
 from fabio.adapters.topstepx.signalr.protocol import Invocation, invocation
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 from fabio.adapters.topstepx.stamps import stamp_text
 from fabio.model.event import FeedLost, FeedRestored
 from fabio.model.tick import Ticks
@@ -61,6 +61,7 @@ class Lab:
         self.venue = venue
         self.start_ns = start_ns
         self.wall_step_ns = 0  # what somebody has set the runtime's clock forward by
+        self.slept_s = 0.0  # by the wall clock
         self.skew_s: float | None = options.pop("skew_s", 0.0)
         self.probe = options.pop("probe", None) or TruthfulProbe()
         self.items: list[tuple[float, FeedItem]] = []  # when it was taken, what
@@ -74,7 +75,8 @@ class Lab:
             FeedMarket(instrument=INSTRUMENTS[symbol], table=TABLE, contract_id=contract_id, latest_ns=self.latest_ns)
             for symbol, contract_id in symbols.items()
         ]
-        clock = options.pop("clock", None) or Clock(asyncio.get_running_loop().time, asyncio.sleep, self.now_ns)
+        clock = options.pop("clock", None) or HubClock(
+            asyncio.get_running_loop().time, asyncio.sleep, self.now_ns, lambda: self.now_s() + self.slept_s)
         dial = options.pop("dial", venue.dial)
         outside = Outside(tokens, dial, clock, random.Random(0).random)
         url = options.pop("url", "wss://rtc.example.com/hubs/market")

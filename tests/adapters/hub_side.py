@@ -23,7 +23,7 @@ from fabio.adapters.topstepx.signalr.protocol import (
 )
 from fabio.adapters.topstepx.signalr.reader import RecordReader
 from fabio.adapters.topstepx.signalr.session import Subscription
-from fabio.adapters.topstepx.signalr.timing import Clock, loop_clock
+from fabio.adapters.topstepx.signalr.timing import HubClock, loop_clock
 
 URL = "wss://rtc.example.com/hubs/market"
 TRADES = Subscription("SubscribeContractTrades", ("CON.F.US.MNQ.Z26",))
@@ -173,8 +173,8 @@ class ManualClock:
         self.now_s = 0.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
-    def clock(self) -> Clock:
-        return Clock(lambda: self.now_s, self.sleep, lambda: int(self.now_s * 1e9))
+    def clock(self) -> HubClock:
+        return HubClock(lambda: self.now_s, self.sleep, lambda: int(self.now_s * 1e9))
 
     async def sleep(self, seconds: float) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -210,7 +210,7 @@ class Bench:
         self.inbox = Inbox(options.pop("capacity", 1000), self.merging, self.lagged.append)
         self.notices: list[Any] = []
         self._told = asyncio.Event()
-        clock: Clock = options.pop("clock", None) or loop_clock(lambda: int(asyncio.get_running_loop().time() * 1e9))
+        clock: HubClock = options.pop("clock", None) or loop_clock(lambda: int(asyncio.get_running_loop().time() * 1e9))
         dial = options.pop("dial", venue.dial)
         seed = options.pop("seed", 0)
         outside = Outside(self.tokens, dial, clock, random.Random(seed).random)

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+from quiet_port import quiet_port
 
 
 def programs() -> Path | None:
@@ -32,9 +32,7 @@ class Server:
         if os.geteuid() == 0:
             self._as = ["runuser", "-u", "postgres", "--"]
             shutil.chown(self._folder, "postgres")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = quiet_port()
         self._run("initdb", "-D", "data", "-U", "fabio", "--auth=trust", "--no-sync", "-E", "UTF8", "--no-locale")
 
     def url(self, database: str) -> str:
@@ -45,7 +43,7 @@ class Server:
         """Start, and wait until it answers."""
         options = (f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories='' -c fsync=off "
                    "-c shared_buffers=8MB -c max_connections=10")
-        self._run("pg_ctl", "start", "-D", "data", "-w", "-t", "60", "-l", "log", "-o", options)
+        self._run("pg_ctl", "start", "-D", "data", "-w", "-t", "240", "-l", "log", "-o", options)
 
     def kill(self) -> None:
         """End it as a power failure would: nobody is told, nothing is put away."""
@@ -69,7 +67,7 @@ class Server:
     def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run([*self._as, self._bin / program, *arguments], cwd=self._folder, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-                              timeout=120)
+                              timeout=300)
         assert done.returncode == 0, f"{program}: {done.stdout}"
         return done.stdout
 

@@ -95,6 +95,59 @@ def test_a_close_while_one_is_under_way_is_merged_into_it():
     run_virtual(story())
 
 
+def test_h07_what_a_stop_opened_beside_a_close_is_closed_while_the_first_is_still_looked_at():
+    async def story():
+        async with running() as world:
+            await protected(world)
+            world.submit(close())
+            await world.until(lambda: world.venue.closes == 1)
+            stop = next(each for each in world.venue.orders.values() if each.custom_tag == TAG + "-SL")
+            beside = world.venue.new_order(contract_id=CONTRACT, status=OPEN, type=2, side=1, size=stop.size)
+            world.venue.fill(beside.id)  # as a stop that fills with the close: nothing at the venue only reduces
+            assert world.venue.position == -2
+            await asyncio.sleep(0.05)
+            world.submit(close())
+            await asyncio.sleep(0.5)
+            assert world.venue.position == 0
+            assert world.venue.calls["close"] == 2
+            await asyncio.sleep(5)
+            assert not world.of(CommandFailed)
+            assert resting(world.venue) == []
+    run_virtual(story())
+
+
+def test_h16_a_close_that_was_asked_for_again_leaves_a_second_after_the_first_had_no_effect():
+    async def story():
+        async with running() as world:
+            await protected(world)
+            world.venue.fail("close", "never")
+            world.submit(close())
+            await asyncio.sleep(0.1)
+            world.submit(close())
+            await asyncio.sleep(0.8)
+            assert world.venue.calls["close"] == 1
+            await asyncio.sleep(1.1)
+            assert world.venue.calls["close"] == 2
+            assert world.venue.position == 0
+    run_virtual(story())
+
+
+def test_a_look_that_shows_nothing_held_does_not_stop_a_close_where_the_hub_says_otherwise():
+    async def story():
+        async with running() as world:
+            await protected(world)
+            world.venue.fail("close", "refuse")
+            world.submit(close())
+            await world.until(lambda: world.of(CommandFailed))
+            world.venue.fill(world.venue.new_order(contract_id=CONTRACT, status=OPEN, type=2, side=0, size=1).id)
+            await asyncio.sleep(0.5)  # the hub says that three are held
+            world.venue.fail("positions", "empty")
+            world.submit(close())
+            await asyncio.sleep(1)
+            assert world.venue.position == 0
+    run_virtual(story())
+
+
 @pytest.mark.parametrize("fault", ["lost", "error after"])
 def test_h02_a_close_whose_answer_is_lost_is_seen_to_have_closed_and_not_repeated(fault):
     async def story():

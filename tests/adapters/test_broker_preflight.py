@@ -33,7 +33,7 @@ from fabio.adapters.topstepx.enums import TERMINAL
 from fabio.adapters.topstepx.rest.session import open_rest
 from fabio.adapters.topstepx.rest.tokens import Credentials
 from fabio.adapters.topstepx.rest.transport import Clock as RestClock
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 from fabio.model.order import Leg
 from fabio.research.reliability.virtual_time import run_virtual
 
@@ -51,7 +51,7 @@ async def at_gateway(*faults, switches=None, user="demo", ours_s=0.0):
                      RestClock(loop.time, lambda: front.time.now_ns() / 1e9 + ours_s), random.Random(3).random,
                      carrier=Transport(front))
     driving = asyncio.create_task(pace.run())
-    clock = Clock(loop.time, asyncio.sleep, front.time.now_ns)
+    clock = HubClock(loop.time, asyncio.sleep, front.time.now_ns)
     probe = Probe(rest=rest, account_id=ACCOUNT, world="fab7", clock=clock,
                   traded=TradedContract(market=0, contract_id=NQ_ID, instrument=NQ))
     try:

@@ -389,6 +389,24 @@ def test_a_computer_that_slept_hears_anew_before_anything_is_believed() -> None:
     run_virtual(story())
 
 
+def test_a_sleep_that_only_the_wall_clock_tells_of_is_a_sleep() -> None:
+    async def story() -> None:
+        lab = Lab(Venue())
+        async with lab.running():
+            await lab.trade_on(3.0)
+            lab.slept_s = 1_800.0
+            await asyncio.sleep(0.3)
+            assert "1800 s are missing on the monotonic clock: the computer slept" in lab.lost()[1][1].reason
+            while len(lab.venue.sides) == 1:
+                await asyncio.sleep(0.1)
+            lab.slept_s = 0.0  # set back: nobody slept
+            await lab.trade_on(3.0)
+        assert lab.kinds() == "LRTLRT"
+        assert lab.counts()["slept"] == 1
+
+    run_virtual(story())
+
+
 def test_a_taker_that_stands_still_loses_nothing_and_is_told_that_it_is_late() -> None:
     async def story() -> None:
         lab = Lab(Venue())

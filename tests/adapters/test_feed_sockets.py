@@ -28,9 +28,9 @@ from fabio.adapters.topstepx.signalr.protocol import (
     render,
 )
 from fabio.adapters.topstepx.signalr.reader import RecordReader
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 """Only a broken test waits so long."""
 
 
@@ -71,7 +71,7 @@ async def served(**options: object) -> AsyncIterator[tuple[Server, Lab]]:
     began_s = loop.time()
     async with serve(server.handle, "127.0.0.1", 0, ping_interval=None, compression=None) as listening:
         server.port = listening.sockets[0].getsockname()[1]
-        clock = Clock(loop.time, asyncio.sleep, lambda: REGULAR_NS + int((loop.time() - began_s) * S))
+        clock = HubClock(loop.time, asyncio.sleep, lambda: REGULAR_NS + int((loop.time() - began_s) * S))
         lab = Lab(Venue(), clock=clock, dial=dial, url=server.url, **options)
         async with lab.running():
             yield server, lab

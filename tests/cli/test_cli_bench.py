@@ -14,7 +14,6 @@ def test_the_bench_gives_every_promised_figure(cli: Cli) -> None:
         assert answer[name] > 0, name
     assert answer["cold_start_s"] is None  # left out by --quick
     assert answer["ticks"] == 20_000
-    assert answer["replay_ns"] > answer["fixed_ns"] > 0
     assert answer["wakes"]["bar_closed"] > 1_000  # a day of 23 hours has 1,380 minutes
     assert answer["wake_ups"] <= sum(answer["wakes"].values())
     assert {each["name"] for each in answer["goals"]} == set(GOALS)

@@ -16,7 +16,7 @@ from recorded_days import Cli
 
 from fabio.adapters.sockets import bound_socket
 
-LIMIT_S = 60
+LIMIT_S = 180
 ROWS = "".join(f"{1_780_320_600_000_000_000 + place * 50_000_000},{25_000 + 0.25 * (place % 9)},1,{'AB'[place % 2]}\n"
                for place in range(3_000))
 
@@ -84,7 +84,7 @@ def test_the_first_line_is_the_url_and_sigterm_ends_it_with_0(tmp_path: Path) ->
 
 def test_a_tape_is_streamed_under_its_own_contract(tmp_path: Path) -> None:
     (tmp_path / "NQU6.csv").write_text("ts_event,price,size,side\n" + ROWS, "utf-8")
-    with gateway(tmp_path, "--tape", "NQU6.csv", "--speed", "20", "--switch", "position_brackets=true",
+    with gateway(tmp_path, "--tape", "NQU6.csv", "--speed", "2", "--switch", "position_brackets=true",
                  "--as-now") as (url, process), client_of(url) as client:
         first = client.ask("/api/Contract/search", searchText="ENQ", live=False)["contracts"][0]
         assert first["id"] == "CON.F.US.ENQ.U26"

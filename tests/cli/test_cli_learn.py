@@ -41,7 +41,7 @@ QUICK = (
     "learning.raise_every=2",
 )
 """So that a day is enough to learn from."""
-LIMIT_S = 120.0
+LIMIT_S = 240.0
 """Only a broken test waits so long."""
 
 

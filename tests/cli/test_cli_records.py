@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from recorded_days import Cli, lines
 
-from fabio.journal.inbox import Answer, Inbox
+from fabio.journal.inbox import Answer, Inbox, Request
 from fabio.journal.world import World, claim
 
 SQL = "SELECT strategy, count(*) AS n, min(ts) AS first FROM decisions GROUP BY 1 ORDER BY 1"
@@ -126,9 +126,10 @@ def test_a_running_agent_is_asked_through_its_inbox(cli: Cli, logs: Path, outcom
 
     def agent() -> None:
         inbox = Inbox(logs)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not taken and time.monotonic() < deadline:
             for request in inbox.pending(time.time_ns()):
+                assert isinstance(request, Request)
                 taken.append((request.verb, request.name, request.reason))
                 inbox.answer(Answer(id=request.id, ts_ns=request.ts_ns, outcome=outcome, message="as told"))
             time.sleep(0.005)

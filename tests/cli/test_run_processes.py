@@ -20,7 +20,10 @@ from fabio.model.tick import SIDE_LETTERS
 from fabio.runtime.wiring import instrument_of, sessions_between
 from fabio.settings.load import load
 
-LIMIT_S = 120
+LIMIT_S = 300
+"""Only a broken test waits so long."""
+SPEED = "2000"
+"""The tape's seven and a half hours in 13 s: time enough to kill an agent in them on a slow machine too."""
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -43,16 +46,27 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """From the regular opening of a generated session on, about 20,000 ticks."""
     settings = load(environment={}, directory=Path("/"))
     instrument = instrument_of(settings, "MNQ")
     day_ns = 1_780_488_000_000_000_000
     table = sessions_between(settings, instrument, day_ns, day_ns)
-    ticks = synthetic_session(instrument, table, table.index_at(day_ns), 7, 100_000, 30_000).ticks
+    place = table.index_at(day_ns)
+    ticks = synthetic_session(instrument, table, place, 7, 100_000, 30_000).ticks
+    ticks = ticks.slice(int(ticks.ts_recv_ns.searchsorted(table.regular_opens_ns[place])), len(ticks))
     path = tmp_path_factory.mktemp("tapes") / "mnq.csv"
     rows = (ticks.row(index) for index in range(len(ticks)))
     path.write_text("ts_event,price,size,side\n" + "".join(
         f"{row.ts_event_ns},{row.price_ticks / 4},{row.size_steps},{SIDE_LETTERS[row.side]}\n" for row in rows))
     return path
+
+
+def lived_through(folder: Path) -> int:
+    """How many ticks the agent has lived through, as it last said."""
+    try:
+        return int(orjson.loads((folder / "status.json").read_bytes())["tape_pos"])
+    except FileNotFoundError:
+        return 0
 
 
 def bodies(folder: Path) -> Iterator[bytes]:
@@ -112,12 +126,15 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(tmp_path: Path, tape: P
     code, _, err = ended(start(tmp_path, *feed, "--logs", str(whole)))
     assert code == 0, err
     kills = 0
-    # each process lives for a while at 20,000 times the clock, until one of them reaches the end
-    for seconds in (1.6, 0.3, 0.9):
-        process = start(tmp_path, *feed, "--logs", str(cut), "--speed", "20000")
+    # each process lives for a while at its speed, none of them to the end
+    for least, seconds in ((1_000, 0.6), (0, 0.3), (0, 0.9)):
+        process = start(tmp_path, *feed, "--logs", str(cut), "--speed", SPEED)
         assert process.stdout is not None
         while process.poll() is None and "records in" not in process.stdout.readline():
             pass
+        while lived_through(cut) < least:
+            assert process.poll() is None
+            time.sleep(0.02)
         time.sleep(seconds)
         process.kill()
         ended(process)
@@ -143,3 +160,28 @@ def test_a_reader_that_goes_away_ends_the_run_in_order(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+IN_A_TERMINAL = """
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.executable, [sys.executable, "-m", "fabio", *sys.argv[1:]])
+shown = b""
+while b"Decisions" not in shown:
+    shown += os.read(terminal, 65536)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without terminals that hang up")
+def test_a_terminal_that_is_closed_ends_the_run_as_ctrl_c_does(tmp_path: Path, tape: Path) -> None:
+    """The panel stands on it, so that what it draws last goes nowhere."""
+    words = ["run", "--feed", str(tape), "--symbol", "MNQ", "--speed", "20"]
+    ended_so = subprocess.run([sys.executable, "-c", IN_A_TERMINAL, *words], cwd=tmp_path, timeout=LIMIT_S, check=False,
+                              env=environment(tmp_path) | {"TERM": "xterm"})
+    assert ended_so.returncode == 0
+    status = orjson.loads((tmp_path / "logs" / "status.json").read_bytes())
+    assert (status["state"], status["position"]) == ("stopped", None)
+    assert status["stopping"] in ("its terminal was closed", "nobody reads the output any more")

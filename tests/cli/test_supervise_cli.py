@@ -19,7 +19,7 @@ from fabio.cli.plain import Plain, log_to
 from fabio.runtime.supervise.system import identity
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no supervisor on Windows")
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 COUNTS = """
 import sys, time
 for number in range(10**9):
@@ -38,7 +38,7 @@ class Place:
         (folder / "ecosystem").mkdir()
         (folder / "counts.py").write_text(COUNTS)
         (folder / "ecosystem" / "counts.toml").write_text(
-            f'command = ["{sys.executable}", "-S", "counts.py"]\n[heartbeat]\nfile = "beat"\n[restart]\n'
+            f'command = ["{sys.executable}", "-S", "counts.py"]\n[heartbeat]\nfile = "beat"\nlimit_s = 60\n[restart]\n'
             "first_pause_s = 0.05\n")
 
     def start(self, *words: str) -> subprocess.Popen[str]:

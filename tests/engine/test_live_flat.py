@@ -159,12 +159,52 @@ def test_a_close_that_overshot_is_closed_again() -> None:
     desk.filled("stop", price=980)  # the stop was faster
     desk.filled("close")  # and the close was on its way: two short now
     assert desk.position() is None
-    desk.wait(2.5)
-    desk.picture(desk.entry(), held=-2)
+    assert len(desk.sent(ClosePosition)) == 2  # at once, not when a picture shows it
+    desk.filled("close", side=1)
     assert len(desk.sent(ClosePosition)) == 2
     desk.wait(2)
     desk.picture(desk.entry())
     assert care(desk).unproven is None
+    assert folds_again(desk)
+
+
+def test_an_overshoot_that_no_picture_shows_is_closed_again_and_again_until_one_does() -> None:
+    desk = Desk().holding()
+    desk.happen(events.OperatorAsked(ts_ns=desk.now_ns, id="1", verb="flatten"))
+    desk.filled("stop", price=980)
+    desk.filled("close")
+    sent = len(desk.sent(ClosePosition))
+    desk.wait(10)
+    assert len(desk.sent(ClosePosition)) >= sent + 3
+    desk.picture(desk.entry())
+    sent = len(desk.sent(ClosePosition))
+    desk.wait(60)
+    assert len(desk.sent(ClosePosition)) == sent
+
+
+def test_where_the_book_is_flat_and_nothing_strayed_only_pictures_are_asked_for_until_one_proves_it() -> None:
+    desk = Desk().holding()
+    desk.happen(events.OperatorAsked(ts_ns=desk.now_ns, id="1", verb="flatten"))
+    desk.filled("close")
+    desk.wait(10)
+    assert len(desk.sent(ClosePosition)) == 1
+    assert len(desk.sent(TakePicture)) >= 3
+
+
+def test_two_entries_that_filled_against_each_other_leave_nothing_open_when_the_stop_of_one_fills() -> None:
+    desk = Desk(enter_each_bar()).entered()
+    first = desk.order().id
+    desk.happen(events.OrderRejected(ts_ns=desk.now_ns, market=0, order_id=first, reason="no"))
+    desk.picture()
+    desk.next_bar()
+    desk.filled()
+    desk.bracket()
+    desk.filled(order_id=first, side=-1)  # the venue is flat, the book holds two, and knows of two beside it
+    desk.wait(5)
+    before = len(desk.sent(ClosePosition))
+    step = desk.filled("stop", price=980)  # flat in the book: two short at the venue
+    assert any(isinstance(each, ClosePosition) for each in step.commands)
+    assert len(desk.sent(ClosePosition)) == before + 1
 
 
 def test_a_proof_is_not_taken_from_a_picture_older_than_the_close() -> None:

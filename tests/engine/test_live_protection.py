@@ -26,17 +26,42 @@ def unprotected() -> Desk:
     return desk
 
 
-def test_h08_the_stop_is_asked_for_after_two_seconds_and_the_market_closed_after_five() -> None:
+def test_h08_the_stop_is_asked_for_after_a_second_and_a_half_and_without_an_answer_it_is_closed_after_five() -> None:
     desk = unprotected()
-    desk.wait(1.99)
+    desk.wait(1.49)
     assert not desk.sent(LookUpOrder)
     desk.wait(0.01)
     assert len(desk.sent(LookUpOrder)) == 1
-    desk.wait(2.99)
+    desk.wait(3.49)
     assert not desk.sent(ClosePosition)
     desk.wait(0.01)
     assert len(desk.sent(ClosePosition)) == 1
     assert folds_again(desk)
+
+
+def test_h08_where_the_venue_is_asked_for_the_stop_and_shows_none_the_market_is_closed_at_once() -> None:
+    desk = unprotected()
+    desk.wait(1)
+    desk.looked_up(desk.entry())  # too early to say
+    assert not desk.sent(ClosePosition)
+    desk.wait(0.5)
+    desk.looked_up()  # nothing at all: an empty list says nothing of the stop
+    assert not desk.sent(ClosePosition)
+    desk.wait(0.1)
+    step = desk.looked_up(desk.entry())
+    assert [type(command) for command in step.commands] == [ClosePosition]
+    assert folds_again(desk)
+
+
+def test_h09_while_the_entry_may_still_fill_its_stop_may_be_hidden_and_has_five_seconds() -> None:
+    desk = Desk().entered()
+    desk.accepted()
+    desk.filled(steps=1)
+    desk.wait(1.5)
+    desk.looked_up(desk.entry("working", filled=1))
+    assert not desk.sent(ClosePosition)
+    desk.wait(3.5)
+    assert len(desk.sent(ClosePosition)) == 1
 
 
 def test_h08_a_stop_seen_in_time_ends_the_watch() -> None:
@@ -61,10 +86,10 @@ def test_h08_a_bracket_seen_before_its_fill_protects_from_the_first_moment() -> 
 def test_h09_a_second_stop_is_never_sent_where_hidden_children_may_exist() -> None:
     desk = unprotected()
     desk.wait(2)
-    desk.looked_up(desk.entry())  # the entry filled, no child to be seen: they may be suspended
+    desk.looked_up(desk.entry())  # the entry filled, no child to be seen: one may turn up
+    assert len(desk.sent(ClosePosition)) == 1
     desk.wait(3)
     assert not desk.sent(PlaceStop)
-    assert len(desk.sent(ClosePosition)) == 1
 
 
 def test_h09_a_restart_between_accept_and_fill_is_protected_by_what_the_picture_shows() -> None:
@@ -257,3 +282,31 @@ def test_a_closed_market_is_closed_again_until_it_is_flat() -> None:
     desk.wait(15)
     assert not [each for each in desk.broker.commands[before:] if isinstance(each, ClosePosition)]
     assert desk.sent(TakePicture)
+
+
+def test_a_stop_of_our_own_that_comes_after_the_market_was_proven_flat_is_looked_at_at_once() -> None:
+    desk = Desk().holding()
+    desk.wait(1)
+    desk.happen(events.BracketLost(ts_ns=desk.now_ns, market=0, order_id=desk.order().id, reason="gone"))
+    desk.wait(1.1)
+    assert desk.sent(PlaceStop)
+    desk.filled("target", price=1040)
+    desk.wait(1.5)
+    desk.picture(desk.entry())
+    assert desk.drive.engine.state.markets[0].care.unproven is None
+    step = desk.bracket(stop=980, target=None)
+    assert names(step) == ["FlatWanted", "PictureAsked"]
+    assert [type(command) for command in step.commands] == [TakePicture]
+    desk.wait(0.5)
+    desk.picture(desk.entry(), desk.leg("stop"))
+    assert desk.sent(CancelVenueOrder)
+    desk.wait(1)
+    desk.picture(desk.entry())
+    assert desk.drive.engine.state.markets[0].care.unproven is None
+    assert folds_again(desk)
+
+
+def test_a_bracket_told_of_while_its_market_is_proven_flat_asks_for_nothing_more() -> None:
+    desk = Desk().holding()
+    desk.filled("target", price=1040)
+    assert names(desk.bracket()) == []

@@ -61,16 +61,81 @@ def test_f18_a_picture_that_is_empty_once_changes_nothing() -> None:
     assert not desk.sent(ClosePosition)
 
 
-def test_f18_a_position_that_is_not_listed_while_its_stop_works_has_to_be_missing_longer() -> None:
+@pytest.mark.parametrize("legs", [(), ("stop", "target")])
+def test_f18_a_position_that_no_execution_closed_has_to_be_missing_without_a_break(legs: tuple[str, ...]) -> None:
     desk = Desk().holding()
-    desk.wait(6)
-    for seconds in (2, 2):
-        desk.picture(desk.entry(), desk.leg("stop"), desk.leg("target"))
-        desk.wait(seconds)
+
+    def missing() -> Step:
+        desk.wait(2)
+        desk.bracket()  # the hub says what it said before: the stop works
+        return desk.picture(desk.entry(), *(desk.leg(leg) for leg in legs))
+
+    desk.wait(4)
+    for _ in range(3):
+        for _ in range(20):
+            missing()
+        assert desk.position() is not None
+        desk.wait(1)
+        protected(desk)  # one list that has it, and all begins anew
+        assert desk.venue.gaps == {}
+    assert not desk.sent(ClosePosition, CancelVenueOrder)
+    for _ in range(20):
+        missing()
     assert desk.position() is not None
-    desk.wait(3)
-    desk.picture(desk.entry(), desk.leg("stop"), desk.leg("target"))
-    assert desk.position() is None
+    step = missing()
+    assert "PositionAdopted" in names(step)
+    assert ClosePosition in [type(command) for command in step.commands]  # a list that lied leaves nothing bare
+    assert folds_again(desk)
+
+
+def test_f18_what_was_taken_for_closed_and_is_held_still_is_ours_and_closed() -> None:
+    desk = Desk().holding()
+    desk.wait(4)
+    while desk.position() is not None:
+        desk.wait(2)
+        desk.picture(desk.entry())
+    desk.wait(2)
+    desk.picture(desk.entry())
+    assert desk.drive.engine.state.markets[0].care.unproven is None  # proven, by lists that are empty
+    desk.wait(2)
+    step = desk.picture(desk.entry(), held=2)
+    assert [type(command) for command in step.commands] == [ClosePosition]
+    assert "FlatWanted" in names(step)
+    step = desk.filled("close")
+    assert names(step) == ["FillExplained"]
+    desk.wait(2)
+    desk.picture(desk.entry())
+    assert desk.venue.foreign_steps == {}
+    assert desk.venue.gaps == {}
+    assert desk.drive.engine.state.markets[0].care.unproven is None
+    assert folds_again(desk)
+
+
+def test_f18_what_turns_up_long_after_a_close_was_taken_over_is_somebody_elses() -> None:
+    desk = Desk().holding()
+    desk.wait(4)
+    while desk.position() is not None:
+        desk.wait(2)
+        desk.picture(desk.entry())
+    asked = len(desk.sent(ClosePosition))
+    desk.wait(2)
+    desk.picture(desk.entry())
+    desk.wait(300)
+    for _ in range(8):
+        desk.wait(2)
+        desk.picture(desk.entry(), held=2)
+    assert desk.venue.foreign_steps == {0: 2}
+    assert len(desk.sent(ClosePosition)) == asked
+
+
+def test_f18_what_somebody_else_holds_after_a_close_that_was_told_is_not_taken_for_ours() -> None:
+    desk = Desk().holding()
+    desk.filled("close")
+    for _ in range(8):
+        desk.wait(2)
+        desk.picture(desk.entry(), held=2)
+    assert desk.venue.foreign_steps == {0: 2}
+    assert not desk.sent(ClosePosition)
 
 
 def test_a_gap_asks_for_a_second_look_in_two_seconds_and_blocks_entries_meanwhile() -> None:
@@ -98,7 +163,7 @@ def test_i12_a_second_look_at_the_same_thing_does_nothing() -> None:
 
 def test_i12_what_was_adopted_is_adopted_once() -> None:
     desk = Desk().holding()
-    for _ in range(8):
+    for _ in range(20):
         desk.wait(3)
         desk.picture(desk.entry())
     assert len(desk.facts(venue_facts.PositionAdopted)) == 1
@@ -169,4 +234,46 @@ def test_i13_nothing_that_follows_from_a_picture_can_make_a_position_larger() ->
             desk.picture(held=held, taken_ns=desk.now_ns + 1)
     assert len(desk.sent(SubmitOrder)) == sent
     assert not desk.sent(PlaceStop)
+    assert folds_again(desk)
+
+
+def closed_unheard(desk: Desk) -> Desk:
+    """A position that the venue closed, whose execution it lists nowhere: it is of the day before."""
+    while desk.position() is not None:
+        desk.wait(7)
+        desk.picture(desk.entry())
+    for _ in range(3):
+        desk.wait(20)
+        desk.picture(desk.entry())
+    return desk
+
+
+def test_the_fill_of_a_later_close_is_not_taken_for_one_that_was_adopted_and_never_came() -> None:
+    desk = closed_unheard(Desk(enter_each_bar()).holding())
+    first = desk.order().id
+    while desk.order().id == first:
+        desk.next_bar()
+        desk.wait(5)
+        desk.picture()
+    desk.accepted()
+    desk.filled()
+    desk.bracket()
+    desk.happen(events.OperatorAsked(ts_ns=desk.now_ns, id="f1", verb="flatten", reason="a person"))
+    desk.wait(0.2)
+    step = desk.filled("close")
+    assert "FillBooked" in names(step)
+    assert desk.position() is None
+    assert folds_again(desk)
+
+
+def test_the_fill_of_a_close_is_not_taken_for_a_part_that_was_adopted_before_it() -> None:
+    desk = Desk().holding()
+    while not desk.facts(venue_facts.PositionAdopted):
+        desk.wait(2)
+        desk.picture(desk.entry(), desk.leg("stop"), desk.leg("target"), held=1)
+    assert desk.position().size_steps == 1
+    desk.wait(5)
+    step = desk.filled("close", steps=1)
+    assert "FillBooked" in names(step)
+    assert desk.position() is None
     assert folds_again(desk)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 CLIENTS = Path(__file__).parent / "clients"
-START_S, INSTALL_S, CLIENT_S = 60.0, 600.0, 180.0
+START_S, INSTALL_S, CLIENT_S = 120.0, 900.0, 600.0
 FIRST_PYTHON, LAST_PYTHON = 12, 14
 """Minor versions the SDKs are tried with; the lowest is what they ask for."""
 

@@ -27,7 +27,7 @@ PYSIGNALR = "pysignalr==1.3.3"
 
 FILLED, CANCELLED, REJECTED = 2, 3, 5
 LIMIT, STOP = 1, 4
-LONGEST_VISIT = dt.timedelta(minutes=15)  # by a replay clock of ten times the speed
+LONGEST_VISIT = dt.timedelta(minutes=60)  # six minutes, by a replay clock of ten times the speed
 EIGHT_HOURS = range(470, 482)  # in minute bars
 
 

@@ -1,11 +1,15 @@
+import errno
+import shutil
 import threading
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from fabio.journal import inbox as inbox_module
 from fabio.journal.inbox import EXPIRES_AFTER_NS, Answer, Inbox, NoAnswer, Request, ask, post
+from fabio.journal.sync import SystemDisk
 
 NOW_NS = 1_800_000_000_000_000_000
 
@@ -23,6 +27,15 @@ def _answer(logs, id_):
 
 def _done(id_):
     return Answer(id=id_, ts_ns=NOW_NS, outcome="done", message="halted")
+
+
+def _settled(inbox, now_ns=NOW_NS):
+    """Look once, and answer what is broken or expired, as the agent does; give the requests."""
+    found = inbox.pending(now_ns)
+    for each in found:
+        if isinstance(each, Answer):
+            inbox.answer(each)
+    return [each for each in found if isinstance(each, Request)]
 
 
 def test_requests_come_in_id_order_and_once(tmp_path):
@@ -51,7 +64,7 @@ def test_an_id_that_acted_before_a_crash_is_answered_and_does_not_act(tmp_path):
     _put(tmp_path, "1")
     _put(tmp_path, "2")
     inbox = Inbox(tmp_path, acted=frozenset({"1"}))
-    assert [request.id for request in inbox.pending(NOW_NS)] == ["2"]
+    assert [request.id for request in _settled(inbox)] == ["2"]
     assert _answer(tmp_path, "1").outcome == "done"
 
 
@@ -59,7 +72,7 @@ def test_an_id_that_acted_before_a_crash_is_answered_and_does_not_act(tmp_path):
                                                ("undo", True), ("halt", False), ("flatten", False), ("disable", False)])
 def test_only_what_could_increase_expires(tmp_path, verb, expires):
     _put(tmp_path, "1", verb=verb, ts_ns=NOW_NS - EXPIRES_AFTER_NS - 1)
-    assert bool(Inbox(tmp_path).pending(NOW_NS)) is not expires
+    assert bool(_settled(Inbox(tmp_path))) is not expires
     assert (tmp_path / "inbox" / "done" / "1.json").exists() is expires
 
 
@@ -72,10 +85,60 @@ def test_a_broken_request_is_answered_and_does_not_stop_the_next(tmp_path, id_, 
     _put(tmp_path, "9")
     (tmp_path / "inbox" / f"{id_}.json").write_bytes(content)
     inbox = Inbox(tmp_path)
-    assert [request.id for request in inbox.pending(NOW_NS)] == ["9"]
+    assert [request.id for request in _settled(inbox)] == ["9"]
     (answered,) = (tmp_path / "inbox" / "done").iterdir()
     assert msgspec.json.decode(answered.read_bytes(), type=Answer).outcome == "invalid"
     assert not (tmp_path / "inbox" / f"{id_}.json").exists()
+
+
+@pytest.fixture
+def full_drive(monkeypatch):
+    def write(self, descriptor, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SystemDisk, "write", write)
+
+
+def test_on_a_full_drive_requests_still_come_and_each_once(tmp_path, request):
+    _put(tmp_path, "1", verb="arm", ts_ns=NOW_NS - EXPIRES_AFTER_NS - 1)
+    _put(tmp_path, "2")
+    inbox = Inbox(tmp_path)
+    request.getfixturevalue("full_drive")
+    expired, flatten = inbox.pending(NOW_NS)
+    assert (expired.outcome, flatten.id) == ("expired", "2")
+    with pytest.raises(OSError, match="No space left"):
+        inbox.answer(expired)
+    assert inbox.pending(NOW_NS) == []
+
+
+def test_a_folder_named_as_a_request_is_none_and_stops_nothing(tmp_path):
+    _put(tmp_path, "9")
+    (tmp_path / "inbox" / "1.json").mkdir()
+    inbox = Inbox(tmp_path)
+    assert [each.id for each in inbox.pending(NOW_NS)] == ["9"]
+
+
+def test_an_inbox_that_was_removed_comes_back_with_the_next_request(tmp_path):
+    inbox = Inbox(tmp_path)
+    shutil.rmtree(tmp_path / "inbox")
+    assert inbox.pending(NOW_NS) == []
+    _put(tmp_path, "1")
+    assert [each.id for each in inbox.pending(NOW_NS)] == ["1"]
+    inbox.answer(_done("1"))
+    assert _answer(tmp_path, "1").outcome == "done"
+
+
+def test_a_file_that_cannot_be_read_now_is_looked_at_again(tmp_path, monkeypatch):
+    _put(tmp_path, "1")
+    inbox = Inbox(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", lambda self: _raise(OSError(errno.EIO, "Input/output error")))
+        assert inbox.pending(NOW_NS) == []
+    assert [each.id for each in inbox.pending(NOW_NS)] == ["1"]
+
+
+def _raise(error):
+    raise error
 
 
 def test_half_written_requests_are_not_seen(tmp_path):
@@ -101,7 +164,7 @@ def test_asking_waits_for_the_answer(tmp_path):
 
     thread = threading.Thread(target=agent)
     thread.start()
-    answer = ask(tmp_path, "disable", name="mean_reversion", timeout_s=10)
+    answer = ask(tmp_path, "disable", name="mean_reversion", timeout_s=60)
     thread.join()
     assert (answer.outcome, answer.message) == ("refused", "mean_reversion")
 

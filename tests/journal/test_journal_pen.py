@@ -49,7 +49,7 @@ def test_whoever_writes_does_not_wait_for_the_drive():
     pen, free, done = Pen(), threading.Event(), []
     pen.start()
     for number in range(5):
-        pen.put(lambda number=number: (free.wait(5), done.append(number)))
+        pen.put(lambda number=number: (free.wait(60), done.append(number)))
     assert done == []
     assert not pen.is_idle
     free.set()
@@ -67,7 +67,7 @@ def test_what_is_refused_is_told_and_nothing_is_tried_after_it():
         raise OSError(28, "No space left on device", "a.jsonl")
 
     pen.put(refuse)
-    assert heard.wait(5)
+    assert heard.wait(60)
     with pytest.raises(JournalFailed, match="No space left"):
         pen.wait()
     with pytest.raises(JournalFailed, match=r"a\.jsonl: No space left"):
@@ -88,7 +88,7 @@ def test_a_mistake_in_the_thread_is_told_as_a_failure():
 def test_a_full_queue_lets_the_writer_wait_for_room():
     pen, free, done = Pen(most_bytes=100), threading.Event(), []
     pen.start()
-    pen.put(lambda: (free.wait(5), done.append(0)), 80)
+    pen.put(lambda: (free.wait(60), done.append(0)), 80)
     threading.Timer(0.02, free.set).start()
     pen.put(lambda: done.append(1), 80)
     assert done == [0]
@@ -100,7 +100,7 @@ def test_a_full_queue_lets_the_writer_wait_for_room():
 def test_a_drive_that_takes_nothing_has_failed():
     pen, free = Pen(most_bytes=100, stuck_s=0.02), threading.Event()
     pen.start()
-    pen.put(lambda: free.wait(5), 80)
+    pen.put(lambda: free.wait(60), 80)
     with pytest.raises(JournalFailed, match="taken nothing for"):
         pen.put(lambda: None, 80)
     free.set()
@@ -110,10 +110,10 @@ def test_a_drive_that_takes_nothing_has_failed():
 def test_a_drive_that_hangs_at_the_end_is_left_alone():
     pen, free = Pen(stuck_s=0.02), threading.Event()
     pen.start()
-    pen.put(lambda: free.wait(5))
+    pen.put(lambda: free.wait(60))
     since = time.monotonic()
     pen.stop()
-    assert time.monotonic() - since < 2
+    assert time.monotonic() - since < 30
     assert "taken nothing" in pen.failed
     free.set()
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fabio.research.reliability.bars import MEASUREMENTS
 from fabio.research.reliability.inputs import bars as input_bars
 from fabio.research.reliability.inputs.surfaces import SURFACES
 
@@ -28,6 +29,21 @@ def test_h39_no_misspelled_setting_is_ignored() -> None:
 
 def test_every_surface_is_a_measurement_of_its_own() -> None:
     assert [name for name in SURFACES if not callable(getattr(input_bars, name, None))] == []
+
+
+def test_the_full_sizes_are_those_that_a_release_is_judged_by() -> None:
+    full = {each.name: each.full for each in MEASUREMENTS}
+    assert {name: full[name] for name in SURFACES} == dict.fromkeys(SURFACES, 100_000)
+    assert full["kills"] + full["venue_kills"] == full["journal_kills"] == 1_000
+    assert full["journal_cuts"] == 64 * 1024
+    assert (full["journal_flips"], full["journal_full_drive"], full["starts"]) == (10_000, 500, 50)
+
+
+def test_many_inputs_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(input_bars, "SAID_EVERY", 50)
+    said: list[str] = []
+    input_bars.rest_body(120, said.append)
+    assert [line.split(" inputs")[0] for line in said] == ["50", "100", "rest_body: 120"]
 
 
 def test_a_surface_that_lets_something_escape_breaks_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,10 @@ from fabio.runtime.supervise.supervisor import Place, Supervisor
 from fabio.runtime.supervise.system import identity
 from fabio.runtime.supervise.told import read_told
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 """Only a broken test waits so long."""
+SILENCE_S = 60.0
+"""What a program is granted that is not meant to hang: a loaded machine may give it no turn for seconds."""
 
 # writes a beat every 20 ms; its lines say what happens to it
 PROLOGUE = """
@@ -72,10 +74,12 @@ class Lab:
         path.write_text(prologue + text, "utf-8")
         return path
 
-    def define(self, name: str, text: str = "beat()", more: str = "", *, beats: bool = True) -> None:
+    def define(
+        self, name: str, text: str = "beat()", more: str = "", *, beats: bool = True, silence_s: float = SILENCE_S,
+    ) -> None:
         """Write a program and the file that keeps it alive; `more` are lines of the file."""
         program = self.program(name, text)
-        heartbeat = f'[heartbeat]\nfile = "{self.place}/{name}.beat"\nlimit_s = 2\n' if beats else ""
+        heartbeat = f'[heartbeat]\nfile = "{self.place}/{name}.beat"\nlimit_s = {silence_s:g}\n' if beats else ""
         head, bracket, sections = f"\n{more}".partition("\n[")
         rest = f"[{sections}" if bracket else ""
         command = f'command = ["{sys.executable}", "-S", "{program}", "{self.place}", "{name}"]'

@@ -11,6 +11,7 @@ import pytest
 from recovery_lab import MNQ, SETTINGS
 from run_tapes import write_csv
 
+from fabio.engine.halting import halt
 from fabio.journal.inbox import post
 from fabio.journal.world import FolderBusy, OtherWorld, is_running, read_status
 from fabio.model.tick import Ticks
@@ -46,7 +47,7 @@ def run(ready: Ready, **watchers: Callable[[], Any]) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another task brings about."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -89,7 +90,7 @@ def test_the_heartbeat_tells_a_running_agent_from_a_stopped_one(tmp_path: Path, 
 
 def test_requests_are_answered_while_the_feed_runs(tmp_path: Path, tape: Path) -> None:
     folder = tmp_path / "logs"
-    ready = opened(tmp_path, feed=str(tape), speed=50_000.0)
+    ready = opened(tmp_path, feed=str(tape), speed=5_000.0)
     answers: list[Any] = []
 
     async def person() -> None:
@@ -106,7 +107,7 @@ def test_requests_are_answered_while_the_feed_runs(tmp_path: Path, tape: Path) -
 
 def test_the_file_halt_halts_and_a_restart_stays_halted(tmp_path: Path, tape: Path) -> None:
     folder = tmp_path / "logs"
-    ready = opened(tmp_path, feed=str(tape), speed=50_000.0)
+    ready = opened(tmp_path, feed=str(tape), speed=5_000.0)
     account = ready.driver.engine.state
 
     async def person() -> None:
@@ -121,14 +122,29 @@ def test_the_file_halt_halts_and_a_restart_stays_halted(tmp_path: Path, tape: Pa
     assert again.driver.engine.state.account.halted
 
 
+def test_the_file_halt_outlives_a_halt_that_was_for_the_day_alone(tmp_path: Path, tape: Path) -> None:
+    folder = tmp_path / "logs"
+    ready = opened(tmp_path, feed=str(tape), speed=5_000.0)
+    turn = ready.driver.engine._turn
+    turn.begin()
+    halt(turn, "the daily loss limit", "2999-01-01")
+
+    async def person() -> None:
+        (folder / "HALT").write_text("lunch")
+        await until(lambda: not turn.state.halted_for_date)
+
+    run(ready, person=person)
+    assert turn.state.account.halted == "the file HALT: lunch"
+
+
 def test_a_stop_request_ends_the_run_and_the_next_one_goes_on(tmp_path: Path, tape: Path) -> None:
     folder = tmp_path / "logs"
-    ready = opened(tmp_path, feed=str(tape), speed=50_000.0)
+    ready = opened(tmp_path, feed=str(tape), speed=5_000.0)
 
     async def person() -> None:
         await until(lambda: ready.driver.engine.state.tape_pos > 100)
         post(folder, "stop", reason="enough")
-        await asyncio.sleep(60)
+        await asyncio.sleep(120)
 
     run(ready, person=person)
     assert ready.agent.stopping == "enough"
@@ -152,7 +168,7 @@ def test_until_flattens_what_is_open(tmp_path: Path) -> None:
 
 
 def test_a_failing_root_task_ends_all_with_its_own_error(tmp_path: Path, tape: Path) -> None:
-    ready = opened(tmp_path, feed=str(tape), speed=50_000.0)
+    ready = opened(tmp_path, feed=str(tape), speed=5_000.0)
 
     async def broken() -> None:
         raise LookupError("the panel broke")

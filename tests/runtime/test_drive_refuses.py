@@ -102,7 +102,7 @@ def test_on_paper_the_agent_ends_and_a_start_goes_on(tmp_path: Path, monkeypatch
         while ready.driver.engine.state.tape_pos < 1_000:
             await asyncio.sleep(0)
         _refusing(monkeypatch)
-        await asyncio.sleep(20)
+        await asyncio.sleep(120)
 
     with pytest.raises(JournalFailed, match="No space left"):
         asyncio.run(ready.agent.run({"refuse": refuse}))
@@ -129,7 +129,7 @@ def test_a_nearly_full_drive_ends_entries_and_refuses_the_next_start(
         while not ready.driver.engine.state.account.halted:
             await asyncio.sleep(0.005)
         post(logs, "stop")
-        await asyncio.sleep(20)
+        await asyncio.sleep(120)
 
     asyncio.run(ready.agent.run({"watch": watch}))
     ready.close()

@@ -29,7 +29,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.goes = threading.Event()
         self.goes.set()
-        self.disk = FaultyDisk(slow=lambda what: self.goes.wait(5) and None)
+        self.disk = FaultyDisk(slow=lambda what: self.goes.wait(60) and None)
         self.sink = FolderSink(folder, [MADE], self.disk)
         self.said: list[str] = []
         self.told: list[Any] = []
@@ -57,8 +57,15 @@ class Scene:
         self.sink.close()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drive is slow in these tests where they say so, not where the machine has other work."""
+    monkeypatch.setattr(gate_module, "REDUCE_S", 60.0)
+    monkeypatch.setattr(gate_module, "ENTRY_S", 60.0)
+
+
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -141,7 +148,7 @@ def test_a_drive_that_refuses_ends_entries_and_lets_exits_out(what: str, tmp_pat
         (tmp_path / "ballast").write_bytes(b"x")
         scene.disk.faults = (Fault(what=what, number=scene.disk.calls[what] + 1),)
         scene.live(ENTRY)
-        await until(lambda: scene.told)
+        await until(lambda: len(scene.told) == 2 and scene.paged)
         assert {type(each) for each in scene.told} == {OrderRejected, DisarmAsked}
         assert "No space left" in scene.sink.failed
         assert scene.paged

@@ -24,11 +24,11 @@ from fabio.settings.load import load
 MNQ = instrument_of(load(environment={}, directory=Path("/")), "MNQ")
 TS_NS = 1_780_320_000_000_000_000
 KEEP = "import os, sys; open(sys.argv[1], 'a').write(sys.stdin.read() + chr(10))"
-LIMIT_S = 20.0
+LIMIT_S = 120.0
 """Only a broken test waits so long."""
 
 
-def pager(program: str, *arguments: object, timeout_s: float = 10.0) -> Pager:
+def pager(program: str, *arguments: object, timeout_s: float = 60.0) -> Pager:
     words = [sys.executable, "-S", "-c", program, *map(str, arguments)]
     return Pager(shlex.join(words), timeout_s, Path("logs"), [MNQ])
 
@@ -108,7 +108,7 @@ async def test_a_program_that_hangs_is_ended_after_its_limit_and_the_next_page_g
     hangs_first = ("import os, sys, time; first = not os.path.exists(sys.argv[1]); "
                    "open(sys.argv[1], 'a').write((str(os.getpid()) if first else sys.stdin.read()) + chr(10)); "
                    "time.sleep(600) if first else None")
-    found = pager(hangs_first, tmp_path / "pages", timeout_s=1.0)
+    found = pager(hangs_first, tmp_path / "pages", timeout_s=3.0)
     began_s = time.monotonic()
     found.page("halt", "one", TS_NS)
     found.page("halt", "two", TS_NS)
@@ -127,12 +127,12 @@ async def test_a_program_that_hangs_is_ended_after_its_limit_and_the_next_page_g
     watching = asyncio.create_task(watch())
     await run_until(found, is_done)
     watching.cancel()
-    assert time.monotonic() - began_s >= 1.0
-    assert longest_s < 1.0  # whoever else lives in the loop went on meanwhile
+    assert time.monotonic() - began_s >= 3.0
+    assert longest_s < 3.0  # whoever else lives in the loop went on meanwhile
     pid, page = (tmp_path / "pages").read_text().splitlines()
     assert not Path(f"/proc/{pid}/exe").exists()
     assert orjson.loads(page)["text"] == "two"
-    assert "notify.command was ended after 1 s" in caplog.text
+    assert "notify.command was ended after 3 s" in caplog.text
 
 
 @pytest.mark.parametrize(("program", "words"), [
@@ -199,11 +199,11 @@ def test_the_last_words_of_many_do_not_wait_for_each_of_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING)
-    found = pager("import time; time.sleep(600)", timeout_s=0.2)
+    found = pager("import time; time.sleep(600)", timeout_s=1.0)
     for number in range(50):
         found.page("fill", str(number), TS_NS)
     found.page("crash", "the end", TS_NS)
     began_s = time.monotonic()
     found.last_words()
-    assert time.monotonic() - began_s < 5
-    assert caplog.text.count("was ended after 0.2 s") == 2  # the first, and the newest
+    assert time.monotonic() - began_s < 30
+    assert caplog.text.count("was ended after 1 s") == 2  # the first, and the newest

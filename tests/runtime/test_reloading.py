@@ -199,7 +199,7 @@ def test_a_file_that_is_edited_is_seen(tmp_path: Path, config: Callable[..., Set
 
     async def edited(ready: Ready) -> None:
         watcher = asyncio.create_task(reloading(ready, before, read).run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while ready.driver.engine.config.policy.notes.shown_most != 4:
                 await asyncio.to_thread(file.write_text, "[notes]\nshown_most = 4\n")  # until the watch has begun
                 await asyncio.sleep(0.05)

@@ -7,7 +7,7 @@ import pytest
 
 from fabio.model.errors import ConfigError
 from fabio.settings import parts, show
-from fabio.settings.catalog import VARIABLES, catalogue
+from fabio.settings.catalog import VARIABLES, catalogue, forget
 from fabio.settings.load import load
 from fabio.settings.places import config_file, config_folder, shipped_folder
 
@@ -142,12 +142,12 @@ def test_a_new_guard_file_is_found_and_configured_without_touching_anything(tmp_
     import fabio.guards
 
     monkeypatch.setattr(fabio.guards, "__path__", [*fabio.guards.__path__, str(room)])
-    catalogue.cache_clear()
+    forget()
     try:
         settings = place.load(FABIO_GUARDS__FULL_MOON__HOURS="3")
         assert _guard(settings, "full_moon").settings.hours == 3.0
     finally:
-        catalogue.cache_clear()
+        forget()
         sys.modules.pop("fabio.guards.full_moon", None)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import warnings
+from functools import lru_cache
 
 from fabio.model.errors import ConfigError, did_you_mean
 
@@ -19,6 +20,11 @@ def trading_days(calendar: str, first: dt.date, last: dt.date) -> dict[dt.date, 
     ConfigError
         If the library does not know the calendar.
     """
+    return dict(_trading_days(calendar, first, last))
+
+
+@lru_cache(maxsize=64)  # several groups of products keep one calendar, and the library takes milliseconds for it
+def _trading_days(calendar: str, first: dt.date, last: dt.date) -> dict[dt.date, dt.time | None]:
     with warnings.catch_warnings():
         # the library's own pandas deprecations are not the user's business
         warnings.simplefilter("ignore")

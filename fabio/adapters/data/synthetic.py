@@ -7,6 +7,7 @@ instrument and date give the same bytes on every machine.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from fabio.adapters.data.synthetic_plan import SessionPlan, make_plan, random_st
 from fabio.adapters.data.synthetic_regimes import REGIMES
 from fabio.adapters.data.synthetic_ticks import make_ticks
 from fabio.model.instrument import Instrument
-from fabio.model.session import SessionTable
+from fabio.model.session import Session, SessionTable
 from fabio.model.tick import Ticks
 
 DEMO_TICKS, HISTORY_TICKS = 250_000, 60_000
@@ -127,7 +128,13 @@ def closing_price_ticks(
     instrument: Instrument, table: SessionTable, index: int, seed: int, start_price_ticks: int,
 ) -> int:
     """Give `next_start_price_ticks` of a session without making its prints."""
-    return _next_start(_plan(instrument, table, index, seed, start_price_ticks)[0])
+    return _closing_price(instrument.symbol, table.session(index), table.breaks_ns.tobytes(), seed, start_price_ticks)
+
+
+@lru_cache(maxsize=256)  # a day's price is at the end of a chain of twenty, each 20 ms
+def _closing_price(symbol: str, session: Session, breaks_ns: bytes, seed: int, start_price_ticks: int) -> int:
+    breaks = np.frombuffer(breaks_ns, dtype=np.int64).reshape(-1, 2)
+    return _next_start(_plan_of(symbol, session, breaks, seed, start_price_ticks)[0])
 
 
 def _chain(
@@ -143,12 +150,17 @@ def _chain(
 def _plan(
     instrument: Instrument, table: SessionTable, index: int, seed: int, start_price_ticks: int,
 ) -> tuple[SessionPlan, np.random.PCG64]:
+    return _plan_of(instrument.symbol, table.session(index), table.breaks_ns, seed, start_price_ticks)
+
+
+def _plan_of(
+    symbol: str, session: Session, breaks_ns: NDArray[np.int64], seed: int, start_price_ticks: int,
+) -> tuple[SessionPlan, np.random.PCG64]:
     if start_price_ticks < 1_000:
         raise ValueError(f"a start price of {start_price_ticks} ticks is too low to move; 1,000 or more are "
                          "needed")
-    plan_bits, prints_bits = random_streams(seed, instrument.symbol, int(table.dates[index]))
-    plan = make_plan(instrument.symbol, table.session(index), table.breaks_ns, plan_bits, start_price_ticks)
-    return plan, prints_bits
+    plan_bits, prints_bits = random_streams(seed, symbol, int(session.date.replace("-", "")))
+    return make_plan(symbol, session, breaks_ns, plan_bits, start_price_ticks), prints_bits
 
 
 def _next_start(plan: SessionPlan) -> int:

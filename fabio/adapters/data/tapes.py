@@ -125,8 +125,8 @@ class Tape:
         return "\n".join(lines)
 
     def _good_rows(self, rows: int, bad: Counter[str]) -> Iterator[Columns]:
-        total = self.source.ask(f"select count(*) from {self.source.relation}").fetchone()
-        for first in range(0, int(total[0]) if total else 0, rows):
+        total = self.rows - self.source.rejected_rows + sum(self.left_out.values())  # as the survey counted them
+        for first in range(0, total, rows):
             limits = f"file_row_number >= {first} and file_row_number < {first + rows}"
             query = rows_sql(self.source.columns, self.instrument, self.label, limits)
             columns = self.source.ask(query).fetchnumpy()

@@ -1,10 +1,13 @@
 """Adopting: the venue holds something else, twice seen, and no execution says why. The venue is right.
 
 What was closed of ours, or filled of our entries, is booked with an execution made up for it,
-named as such; the real one, should it come late, is counted no second time. What nobody here
+named as such; the real one, should it come late, is counted no second time. Where not even a leg
+of ours is listed as filled, the venue is asked to close besides: it costs nothing where nothing
+is held, and a list that lied leaves nothing bare. What nobody here
 can explain is somebody else's: it is written down, blocks entries, and is never touched.
 """
 
+from fabio.engine.halting import send_close
 from fabio.engine.moving import move
 from fabio.engine.trades import close_trade
 from fabio.engine.turn import Turn
@@ -58,7 +61,10 @@ def _adopt_exit(turn: Turn, picture: VenuePicture, market: int, steps: int) -> N
     turn.note(FillBooked(fill=fill, position=after))
     if after is None:
         close_trade(turn, before, fill, order)
-        turn.note(FlatWanted(market=market, reason="closed at the venue", closing=False, kill=False))
+        told = price is not None  # by the leg of ours that filled
+        turn.note(FlatWanted(market=market, reason="closed at the venue", closing=not told, kill=False))
+        if not told:
+            send_close(turn, market, "taken for closed, and no execution says so")
 
 
 def _exit_ticks(picture: VenuePicture, order_id: str) -> int | None:

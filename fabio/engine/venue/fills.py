@@ -14,13 +14,13 @@ from decimal import Decimal
 
 import msgspec
 
-from fabio.engine.halting import close_market, halt, send_close, take_picture
+from fabio.engine.halting import close_market, end_entries, halt, send_close, take_picture
 from fabio.engine.moving import move
 from fabio.engine.state import MarketRecord, OrderRecord
 from fabio.engine.trades import close_trade
 from fabio.engine.turn import LIVE_ENTRY_STATES, Turn
 from fabio.engine.venue.folds import explains
-from fabio.model.fact import FillBooked, Halted, StopPlaced
+from fabio.model.fact import FillBooked, StopPlaced
 from fabio.model.order import Fill
 from fabio.model.venue_fact import (
     ClosedElsewhere,
@@ -69,7 +69,7 @@ def _while_observing(turn: Turn, fill: Fill, record: OrderRecord | None) -> None
     fill = left
     why = f"fill {fill.id} of {fill.order_id} at the venue after trading there had ended"
     turn.note(FillStray(fill=fill, size_steps=fill.size_steps, reason=why))
-    turn.note(Halted(reason=why))
+    end_entries(turn, why)
 
 
 def _of_an_order(turn: Turn, fill: Fill, record: OrderRecord) -> None:
@@ -85,7 +85,7 @@ def _of_an_order(turn: Turn, fill: Fill, record: OrderRecord) -> None:
 
 def _unexplained(turn: Turn, fill: Fill) -> Fill | None:
     """Give what is left of an execution after what was adopted of it already; None for nothing."""
-    adopted = sum(each.steps for each in turn.state.venue.adopted if explains(each, fill))
+    adopted = sum(each.steps for each in turn.state.venue.adopted if explains(turn.state, each, fill))
     if not adopted:
         return fill
     known = min(adopted, fill.size_steps)
@@ -158,6 +158,7 @@ def _book_exit(turn: Turn, fill: Fill, record: OrderRecord) -> None:
         return
     turn.note(FillStray(fill=rest, size_steps=rest.size_steps, reason="an exit beyond what its entry filled"))
     turn.note(FlatWanted(market=fill.market, reason="an exit beyond its entry", closing=True, kill=False))
+    _close_strays(turn, fill.market, "an exit beyond its entry")
     take_picture(turn, "an exit beyond its entry")
 
 
@@ -186,6 +187,15 @@ def _book_closing(turn: Turn, fill: Fill, record: OrderRecord) -> None:
     if after is None:
         close_trade(turn, before, fill, record.order)
         turn.note(FlatWanted(market=fill.market, reason=f"{fill.leg} filled", closing=False, kill=False))
+        _close_strays(turn, fill.market, "what could not be booked is held still")
+
+
+def _close_strays(turn: Turn, market: int, reason: str) -> None:
+    """Close at once what executions opened in a market that is being closed: a picture may be long in coming."""
+    held = turn.state.markets[market]
+    care = held.care
+    if held.position is None and care.stray_steps and care.unproven is not None and care.unproven.closing:
+        send_close(turn, market, reason)
 
 
 def _of_no_order(turn: Turn, fill: Fill) -> None:
@@ -221,6 +231,7 @@ def _of_nothing(turn: Turn, held: MarketRecord, fill: Fill) -> None:
     turn.note(FillStray(fill=fill, size_steps=fill.size_steps, reason="no order of ours, and nothing to close"))
     if _closed_twice(held, fill):
         turn.note(FlatWanted(market=fill.market, reason="closed twice", closing=True, kill=False))
+    _close_strays(turn, fill.market, "an execution beyond what was held")
     take_picture(turn, "an execution that is not ours")
 
 

@@ -14,6 +14,11 @@ from fabio.portfolio.positions import with_bracket
 if TYPE_CHECKING:
     from fabio.engine.state import MarketRecord, State
 
+NS = 1_000_000_000
+LATE_NS = 2 * NS
+"""An execution is dated so much after what it explains was adopted, at most: two clocks differ."""
+CAME_BACK_NS = 300 * NS
+"""So long after we took something for closed what turns up is that, and no new one of somebody else's."""
 LIVE_STATES = frozenset({"in_flight", "working", "partly_filled", "unknown"})
 
 
@@ -50,7 +55,7 @@ def fill_booked(state: "State", fact: facts.FillBooked) -> None:
     if fact.position is None:
         before = market.care
         trip = None if before.trip is None else msgspec.structs.replace(before.trip, closed_ns=fill.ts_ns)
-        market.care = Care(unproven=before.unproven, trip=trip)
+        market.care = Care(unproven=before.unproven, trip=trip, stray_steps=before.stray_steps)
     else:
         market.care.trip = Trip(
             side=fact.position.side, opened_ns=fact.position.opened_ns, closed_ns=fact.position.opened_ns
@@ -81,6 +86,11 @@ def trade_closed(state: "State", fact: facts.TradeClosed) -> None:
     record = state.orders.get(fact.trade.order_id)
     if record is not None:
         record.venue.trades += 1
+
+
+def trade_date_began(state: "State", fact: facts.TradeDateBegan) -> None:
+    """Forget what was adopted: no execution of a day that is over is told of."""
+    state.venue.adopted = []
 
 
 def touch(state: "State", market: int) -> None:
@@ -119,7 +129,9 @@ def remember_fill(state: "State", fill_id: str) -> None:
 def _armed(state: "State", fact: live.Armed) -> None:
     venue = state.venue
     if venue.phase == "observing":
-        venue.armed_ns = state.now_ns
+        venue.armed_ns, venue.adopted = state.now_ns, []
+        for market in state.markets:
+            market.care.stray_steps = 0
     venue.phase, venue.account, venue.until_ns = "armed", fact.account, fact.until_ns
     venue.leaving_because = ""
     state.account = msgspec.structs.replace(
@@ -188,6 +200,9 @@ def _gap_closed(state: "State", fact: live.GapClosed) -> None:
 
 
 def _foreign_seen(state: "State", fact: live.ForeignSeen) -> None:
+    for index, market in enumerate(state.markets):
+        if fact.steps.get(index, 0) != state.venue.foreign_steps.get(index, 0):
+            market.care.stray_steps = 0  # it is known whose they are
     state.venue.foreign, state.venue.foreign_steps = fact.what, fact.steps
 
 
@@ -214,22 +229,25 @@ def _fill_released(state: "State", fact: live.FillReleased) -> None:
 
 
 def _fill_stray(state: "State", fact: live.FillStray) -> None:
+    if fact.fill.id not in state.venue.fills:  # else it was heard when it was held, and lists lag that no more
+        touch(state, fact.fill.market)
     remember_fill(state, fact.fill.id)
-    touch(state, fact.fill.market)
+    state.markets[fact.fill.market].care.stray_steps += fact.fill.side * fact.size_steps
     state.venue.agreed = 0
 
 
 def _position_adopted(state: "State", fact: live.PositionAdopted) -> None:
-    fill = fact.fill
+    fill, before = fact.fill, state.markets[fact.fill.market].position
     state.venue.adopted = [*state.venue.adopted, Adopted(
         market=fill.market, order_id=fill.order_id, entry=fill.leg == "entry", side=fill.side, steps=fill.size_steps,
+        ts_ns=state.now_ns, opened_ns=fill.ts_ns if before is None else before.opened_ns,
     )]
 
 
 def _fill_explained(state: "State", fact: live.FillExplained) -> None:
     fill, left, kept = fact.fill, fact.size_steps, []
     for adopted in state.venue.adopted:
-        if left and explains(adopted, fill):
+        if left and explains(state, adopted, fill):
             used = min(left, adopted.steps)
             left -= used
             adopted = msgspec.structs.replace(adopted, steps=adopted.steps - used)
@@ -239,13 +257,23 @@ def _fill_explained(state: "State", fact: live.FillExplained) -> None:
     remember_fill(state, fill.id)
 
 
-def explains(adopted: Adopted, fill: Fill) -> bool:
-    """Tell whether an execution may be one that was adopted before it came."""
-    if (adopted.market, adopted.side) != (fill.market, fill.side):
+def explains(state: "State", adopted: Adopted, fill: Fill) -> bool:
+    """Tell whether an execution may be one that was adopted before it came.
+
+    One of a later trip never is. A later one of the same trip may be where nothing of it is held any
+    more: the picture was wrong, and what it hid was closed after it.
+    """
+    tagged = fill.order_id != ""
+    if (adopted.market, adopted.side) != (fill.market, fill.side) or (tagged and adopted.order_id != fill.order_id):
         return False
-    if fill.order_id == "":
-        return not adopted.entry
-    return adopted.order_id == fill.order_id and adopted.entry == (fill.leg == "entry")
+    if adopted.entry or (tagged and fill.leg == "entry"):
+        return tagged and adopted.entry and fill.leg == "entry"
+    held, when_ns = state.markets[fill.market], fill.ts_ns - state.venue.skew_ns
+    trip = held.care.trip
+    if trip is not None and trip.opened_ns > adopted.opened_ns and fill.ts_ns >= trip.opened_ns:
+        return False
+    until_ns = adopted.ts_ns + (LATE_NS if held.position is not None else CAME_BACK_NS)
+    return when_ns <= until_ns
 
 
 # -- orders and protection ------------------------------------------------------------------
@@ -334,7 +362,8 @@ def _flat_asked(state: "State", fact: live.FlatAsked) -> None:
 
 
 def _flat_proven(state: "State", fact: live.FlatProven) -> None:
-    state.markets[fact.market].care.unproven = None
+    care = state.markets[fact.market].care
+    care.unproven, care.stray_steps = None, 0
 
 
 ALSO: dict[type, Callable[["State", Any], None]] = {
@@ -344,6 +373,7 @@ ALSO: dict[type, Callable[["State", Any], None]] = {
     facts.StopPlaced: stop_placed,
     facts.StopTightened: stop_tightened,
     facts.TradeClosed: trade_closed,
+    facts.TradeDateBegan: trade_date_began,
 }
 """What an ordinary fact also means while the venue has the orders; folded after its own fold."""
 FOLDS: dict[type, Callable[["State", Any], None]] = {

@@ -12,13 +12,18 @@ FILLS_KEPT = 10_000
 
 
 class Adopted(msgspec.Struct, frozen=True, kw_only=True):
-    """So much was booked from a picture; the executions behind it may still come, and count no more."""
+    """So much was booked from a picture; the executions behind it may still come, and count no more.
+
+    `ts_ns` is when that was, `opened_ns` when the position it changed was opened, in the venue's time.
+    """
 
     market: int
     order_id: str
     entry: bool
     side: int
     steps: int
+    ts_ns: int = 0
+    opened_ns: int = 0
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +103,8 @@ class Care(msgspec.Struct, kw_only=True):
         The same for a price beyond the stop.
     trip
         The one that runs, or the last.
+    stray_steps
+        What executions that could not be booked make together: so much is held that the book does not have.
     """
 
     touched_ns: int = 0
@@ -110,6 +117,7 @@ class Care(msgspec.Struct, kw_only=True):
     through_asked: bool = False
     unproven: Unproven | None = None
     trip: Trip | None = None
+    stray_steps: int = 0
 
 
 class VenueRecord(msgspec.Struct, kw_only=True):

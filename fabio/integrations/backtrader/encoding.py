@@ -5,7 +5,9 @@ template with a place for each then makes the lines. A record costs a few micros
 where one dictionary per record costs tens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -31,7 +33,16 @@ def numbers(column: Column | NDArray[np.int64]) -> Tokens:
     >>> numbers(np.array([1.5, float("nan")]))
     [b'1.5', b'null']
     """
-    return orjson.dumps(np.ascontiguousarray(column), option=_NUMPY)[1:-1].split(b",") if len(column) else []
+    if not len(column):
+        return []
+    bits = column.view(np.int64)  # not the values: -0.0 equals 0.0 and is written otherwise
+    if bits[0] == bits[-1] and (bits == bits[0]).all():
+        return [_numbers(column[:1])] * len(column)
+    return _numbers(column).split(b",")
+
+
+def _numbers(column: Column | NDArray[np.int64]) -> bytes:
+    return orjson.dumps(np.ascontiguousarray(column), option=_NUMPY)[1:-1]
 
 
 def times(days: Column) -> Tokens:
@@ -80,38 +91,48 @@ class Template:
     """
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = [b"{"]
-        self._columns: list[Tokens] = []
+        self._parts: list[bytes] = [b"{"]  # the fixed text since the last place
+        self._bare = True  # nothing in the innermost object yet
+        self._columns: list[Iterable[bytes]] = []  # fixed text, place, fixed text, place, ...
 
     def fixed(self, fields: dict[str, Any]) -> None:
         """Add fields that are the same in every record."""
         for name, value in fields.items():
             self._name(name)
-            self._parts.append(orjson.dumps(value).replace(b"%", b"%%"))
+            self._parts.append(orjson.dumps(value))
 
     def place(self, name: str, column: Tokens) -> None:
         """Add a field whose text comes from `column`; one text for all is made a fixed one."""
         self._name(name)
         if len(column) > 1 and column[0] == column[-1] and column.count(column[0]) == len(column):
-            self._parts.append(column[0].replace(b"%", b"%%"))
+            self._parts.append(column[0])
             return
-        self._parts.append(b"%b")
-        self._columns.append(column)
+        self._columns += (repeat(b"".join(self._parts), len(column)), column)
+        self._parts = []
 
     def open(self, name: str) -> None:
         """Begin an object inside."""
         self._name(name)
         self._parts.append(b"{")
+        self._bare = True
 
     def close(self) -> None:
         """End the object that was begun last."""
         self._parts.append(b"}")
+        self._bare = False
 
     def lines(self, count: int) -> list[bytes]:
         """Return `count` records."""
-        whole = b"".join([*self._parts, b"}"])
-        return [whole % row for row in zip(*self._columns, strict=True)] if self._columns else [whole % ()] * count
+        end = b"".join([*self._parts, b"}"])
+        if not self._columns:
+            return [end] * count
+        return list(map(b"".join, zip(*self._columns, repeat(end, count), strict=True)))
 
     def _name(self, name: str) -> None:
-        comma = b"" if self._parts[-1].endswith(b"{") else b","
-        self._parts.append(comma + orjson.dumps(name).replace(b"%", b"%%") + b":")
+        self._parts.append(_key(name) if self._bare else b"," + _key(name))
+        self._bare = False
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str) -> bytes:
+    return orjson.dumps(name) + b":"

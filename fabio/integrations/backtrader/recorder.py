@@ -89,7 +89,8 @@ class FMELRecorder(bt.Analyzer):  # type: ignore[misc]  # Backtrader has no type
         self._time: Any = None  # the strategy's line of times
         self._records: Records | None = None
         self._reader: Reader | None = None
-        self._reasons: Reasons | None = None
+        self._reasons: Reasons | None = None  # None where the strategy cannot say
+        self._position_of: Any = None  # the broker's `getposition`
         self._cash = self._value = self._first_value = nan
         self._acts_early = False
 
@@ -107,7 +108,9 @@ class FMELRecorder(bt.Analyzer):  # type: ignore[misc]  # Backtrader has no type
         self._prefix = f"{_UNFIT.sub('_', self.run_id)}-{crc32(_variant(strategy).encode()):08x}"
         self._value = float(strategy.broker.getvalue())
         self._first_value = self._value
-        self._reasons = Reasons(strategy, self._failed)
+        self._position_of = strategy.broker.getposition
+        reasons = Reasons(strategy, self._failed)
+        self._reasons = None if reasons.silent else reasons
         self._acts_early = type(strategy).prenext is not bt.Strategy.prenext
         self._catchers = [Caught(strategy, name, self._caught) for name in ("buy", "sell")]
         for catcher in self._catchers:
@@ -150,21 +153,25 @@ class FMELRecorder(bt.Analyzer):  # type: ignore[misc]  # Backtrader has no type
         if self._acts_early or self._caught:
             self.next()
 
-    @_harmless
     def next(self) -> None:
         """Keep what there is to know of one decision."""
-        reader, reasons, position_of = self._reader or self._wire(), self._reasons, self.strategy.broker.getposition
-        why, sure = (NOT_STATED, None) if reasons is None or reasons.silent else (reasons.why(), reasons.sure())
-        row = [self._cash, self._value, why, sure]
-        for data in self.datas:
-            position = position_of(data)
-            row += (position.size, position.price)
-        row += reader.read()
-        full = self._ledger.add(row)
-        if self._caught or self._closed:
-            self._note_sparse()
-        if full or self.storage.stream_realtime:
-            self._flush()
+        try:  # as `_harmless` does, without a call more at each bar
+            reader, reasons = self._reader or self._wire(), self._reasons
+            if reasons is None:
+                row = [self._cash, self._value, NOT_STATED, None]
+            else:
+                row = [self._cash, self._value, reasons.why(), reasons.sure()]
+            for data in self.datas:
+                position = self._position_of(data)
+                row += (position.size, position.price)
+            row += reader.read()
+            full = self._ledger.add(row)
+            if self._caught or self._closed:
+                self._note_sparse()
+            if full or self.storage.stream_realtime:
+                self._flush()
+        except Exception as error:  # noqa: BLE001 - the edge
+            self._failed(f"next: {type(error).__name__}: {error}")
 
     @_harmless
     def stop(self) -> None:
@@ -219,7 +226,8 @@ class FMELRecorder(bt.Analyzer):  # type: ignore[misc]  # Backtrader has no type
         kept = Ledger()
         kept.total, kept.written, kept.dropped = self._ledger.total, self._ledger.written, self._ledger.dropped
         without: dict[str, Any] = {"_feeds": [], "_records": None, "_reader": None, "_reasons": None, "_catchers": [],
-                                   "_caught": [], "_ledger": kept, "_following": Following(), "_time": None}
+                                   "_caught": [], "_ledger": kept, "_following": Following(), "_time": None,
+                                   "_position_of": None}
         return {**self.__dict__, **without}
 
     # Inside

@@ -71,15 +71,17 @@ class Records:
         count, inside = len(rows[0]), LEAD + 2 * len(self._feeds)
         lead, (when, *columns) = rows[:inside], self._reader.columns(rows[inside:])
         noted = {number - first: notes[number] for number in range(first, first + count) if number in notes}
-        ids = [f"{self._prefix}-{number:08d}" for number in range(first, first + count)]
+        ids = decision_ids(self._prefix, first, count)
 
         value = _floats(lead[1])
         base, self._next_day = _day_values(when, value, self._day)
         template = Template()
         template.place("decision_id", orjson.dumps(ids)[1:-1].split(b","))
-        template.place("timestamp", times(when))
+        stamps = times(when)
+        template.place("timestamp", stamps)
         template.fixed(fixed)
-        held, price = self._market_part(template, lead, columns, noted)
+        clock = (when.tobytes(), stamps)
+        held, price = self._market_part(template, lead, columns, noted, clock)
         made = {place: note.orders[0] for place, note in noted.items() if note.orders}
         symbol = self._feeds[0][0].symbol if self._feeds else None
         fields: list[tuple[str, Tokens, str]] = [
@@ -109,8 +111,11 @@ class Records:
         return before + 1 + (names.index("close") if "close" in names else 0)
 
     def _market_part(self, template: Template, lead: Sequence[Row], columns: list[Column],
-                     noted: dict[int, Notes]) -> tuple[Column, Tokens]:
-        """Add `indicators` and `market_context`; return what all positions are worth, and the first feed's close."""
+                     noted: dict[int, Notes], clock: tuple[bytes, Tokens]) -> tuple[Column, Tokens]:
+        """Add `indicators` and `market_context`; return what all positions are worth, and the first feed's close.
+
+        `clock` has the strategy's times, as they are and written: most feeds have the same.
+        """
         cash, value = _floats(lead[0]), _floats(lead[1])
         at = sum(1 + len(feed.lines) for feed, _ in self._feeds)
         template.open("indicators")
@@ -123,7 +128,7 @@ class Records:
         price: Tokens = [_ABSENT] * len(value)
         for place, (feed, _) in enumerate(self._feeds):
             template.open(feed.symbol)
-            template.place("datetime", times(columns[at]))
+            template.place("datetime", clock[1] if columns[at].tobytes() == clock[0] else times(columns[at]))
             for name, column in zip(feed.lines, columns[at + 1:], strict=False):
                 written = numbers(column)
                 template.place(name, written)
@@ -160,6 +165,16 @@ class Records:
             template.close()
         template.close()
         return held, gross
+
+
+def decision_ids(prefix: str, first: int, count: int) -> list[str]:
+    """Number decisions.
+
+    >>> decision_ids("nightly-0a1b2c3d", 9, 2)
+    ['nightly-0a1b2c3d-00000009', 'nightly-0a1b2c3d-00000010']
+    """
+    prefix += "-"
+    return [prefix + str(number).zfill(8) for number in range(first, first + count)]  # faster than a format
 
 
 def _day_values(when: Column, value: Column, day: _Day) -> tuple[Column, _Day]:

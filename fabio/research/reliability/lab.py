@@ -118,18 +118,19 @@ def trading_often(settings: Settings) -> Settings:
 
 
 class LabTime:
-    """The agent's clock, as those who carry the gateway's bytes see it."""
+    """The world's time, as those who carry the gateway's bytes see it; they wait by the agent's clock."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, now_ns: Callable[[], int]) -> None:
         self._clock = clock
+        self._now_ns = now_ns
 
     def now_ns(self) -> int:
         """Tell what time it is."""
-        return self._clock.now_ns()
+        return self._now_ns()
 
     def wait_s(self, due_ns: int) -> float:
         """Give the loop's time until a moment; a little more, as seconds are floats."""
-        return (max(due_ns - self._clock.now_ns(), 0) + 1000) / SECOND_NS
+        return (max(due_ns - self._now_ns(), 0) + 1000) / SECOND_NS
 
     async def sleep(self, seconds: float) -> None:
         """Wait for seconds."""
@@ -155,21 +156,35 @@ class World:
             settings = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
         self.settings = trading_often(settings) if often else settings
         self.start_ns = int(ticks.ts_recv_ns[0]) - BEFORE_NS
-        self._since_s = loop.time()
+        self._loop, self._since_s = loop, loop.time()
         self._event_ns = 0
+        self._slept_ns = self._set_ns = 0
         plan = GatewayPlan(accounts=(AccountPlan(limits=self.settings.account),), assumptions=self.settings.exchange,
                            switches=exact_switches() if switches is None else switches)
         self.gateway = Gateway(plan, [demo.instrument], [Stream(instrument=demo.instrument, table=demo.table)],
                                self.start_ns)
         self.gateway.supply(ticks)
-        self.clock = Clock(Moment(self.start_ns, self._monotonic_ns()), monotonic_ns=self._monotonic_ns)
-        self.front = Front(self.gateway, Faults(self.gateway, script), LabTime(self.clock))
+        self.clock = Clock(Moment(self.start_ns, self._monotonic_ns()), monotonic_ns=self._monotonic_ns,
+                           wall_s=lambda: (self.now_ns() + self._set_ns) / SECOND_NS)
+        self.front = Front(self.gateway, Faults(self.gateway, script), LabTime(self.clock, self.now_ns))
         self.doors = self.doors_through(Transport(self.front), Dial(self.front))
 
     @property
     def seconds(self) -> float:
         """How long the gateway has been open."""
         return (self.clock.now_ns() - self.start_ns) / SECOND_NS
+
+    def now_ns(self) -> int:
+        """Tell what time it is in the world; the agent's clock need not know."""
+        return self.start_ns + self._monotonic_ns() + self._slept_ns
+
+    def sleep(self, seconds: float) -> None:
+        """Let the agent's machine have slept so long: the world went on, its monotonic clock did not."""
+        self._slept_ns += int(seconds * SECOND_NS)
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the wall clock of the agent's machine forward, or back."""
+        self._set_ns += int(seconds * SECOND_NS)
 
     def doors_through(self, carrier: httpx.AsyncBaseTransport, dial: Dials, disk: Disk = SYSTEM) -> Doors:
         """Give doors that lead through somebody's wires."""
@@ -182,7 +197,7 @@ class World:
 
     def _monotonic_ns(self) -> int:
         """Give the loop's time; at an event of the gateway its own, as floats add up to a nanosecond or two."""
-        now_ns = round((asyncio.get_running_loop().time() - self._since_s) * 1e9)
+        now_ns = round((self._loop.time() - self._since_s) * 1e9)
         return self._event_ns if abs(now_ns - self._event_ns) < FLOAT_NS else now_ns
 
     async def drive(self) -> None:
@@ -192,11 +207,11 @@ class World:
         while True:
             earlier.clear()
             due_ns = self.gateway.next_due_ns()
-            now_ns = self.clock.now_ns()
+            now_ns = self.now_ns()
             if due_ns > now_ns + FLOAT_NS:
                 await wait_for(earlier, loop.time() + min((due_ns - now_ns) / 1e9, 1.0))
                 continue
-            self._event_ns = due_ns - self.start_ns
+            self._event_ns = due_ns - self.start_ns - self._slept_ns
             self.gateway.advance(due_ns)
             await asyncio.sleep(0)
 

@@ -23,7 +23,7 @@ from project_x_py import (
     create_custom_config,
 )
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 USER_EVENTS = ("order_update", "position_update", "trade_execution")
 MARKET_EVENTS = ("quote_update", "market_trade", "market_depth")
 

@@ -14,7 +14,7 @@ from typing import Any
 from pysignalr.client import SignalRClient
 from pysignalr.messages import CompletionMessage
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 
 
 class Desk:

@@ -15,7 +15,7 @@ from typing import Any
 from topstep_sdk import AsyncTopstepClient, Config
 from topstep_sdk.enums import AggregateBarUnit, OrderStatus, OrderType, PositionType
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 
 
 class Errors(logging.Handler):

@@ -19,7 +19,7 @@ from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.adapters.topstepx.rest.endpoints import BarsQuery, Rest
 from fabio.adapters.topstepx.rest.lookup import TagFound, TagNotFound, find_order_by_tag
 from fabio.adapters.topstepx.rest.outcomes import Accepted, NotSent, Refused
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 
 AWAY = Decimal("0.02")
 """Share of the last price by which the order is below it: far, and within an exchange's price limits."""
@@ -46,7 +46,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     account_id: int
     traded: TradedContract
     world: str
-    clock: Clock
+    clock: HubClock
     live_data: bool = False
 
 

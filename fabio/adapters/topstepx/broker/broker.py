@@ -38,7 +38,7 @@ from fabio.adapters.topstepx.broker.rolls import Rolls
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.errors import CredentialsRefused, PermanentError, TemporaryError
 from fabio.adapters.topstepx.signalr.notices import Connected, Notice
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 from fabio.model.command import (
     CancelOrder,
     CancelVenueOrder,
@@ -126,7 +126,7 @@ class Broker:
         return self._reach.account_id
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> HubClock:
         """By which it lives."""
         return self._reach.clock
 
@@ -209,6 +209,7 @@ class Broker:
             self._pictures.want(command.reason, asked=True)
         elif isinstance(command, ClosePosition) and command.market in self._known.guardian.closing:
             self._reach.counts["closes merged"] += 1
+            self._closing.again(command)
         else:
             if isinstance(command, ClosePosition):
                 self._make_way(command.market)

@@ -7,7 +7,10 @@ closed. Cancels do not hold the close up: after a second it goes out whatever be
 what rests is cancelled afterwards. Flat is believed on two looks, or one and the hub's word: a list
 of the venue may lag, and a position that is missing once is not flat yet.
 
-A close whose outcome is not known is not repeated blind: the next one looks first.
+A close whose outcome is not known is not repeated blind: the next one looks first. One that is
+asked for while another is under way is carried out after it; and it does not wait for the end of its
+looks where these show that the first one has worked and something new is held (a stop that filled
+beside it), or a second after it was sent.
 """
 
 from functools import partial
@@ -35,6 +38,9 @@ ANSWER_S = 3.0
 LOOKS_S = (0.1, 0.2, 0.4, 0.8, 1.5)
 """Pauses before the looks whether an accepted close has closed."""
 
+AGAIN_S = 1.0
+"""So long after a close was sent it may be sent again, if that was asked for meanwhile and a look shows it held."""
+
 SHORT_LOOKS_S = (0.1, 0.3, 0.6)
 """The same where it is not known, or where it certainly did not."""
 
@@ -53,7 +59,15 @@ class Closing:
         self._known = known
         self._positions = positions
         self._doubtful: set[int] = set()  # markets with a close whose effect was not seen
+        self._again: dict[int, ClosePosition] = {}  # market -> the newest that came while one was under way
+        self._fresh: set[int] = set()  # markets for which one has come since the latest look
         self._sent = self._cancels = 0
+
+    def again(self, command: ClosePosition) -> None:
+        """Take a close of a market that is being closed: the newest is carried out too, after a look."""
+        self._again[command.market] = command
+        self._fresh.add(command.market)
+        self._known.changes.happened()
 
     async def close(self, command: ClosePosition) -> None:
         """Close what is held of a market; nothing held is fine."""
@@ -73,8 +87,12 @@ class Closing:
                 await self._known.changes.until(lambda: not self._entry_flies(command.market), ENTRIES_LAND_S)
                 self._doubtful.add(command.market)
                 trouble = await self._close(command, traded)
+            while (newer := self._again.pop(command.market, None)) is not None:
+                self._doubtful.add(command.market)
+                trouble = await self._close(newer, traded)
         finally:
             closing.discard(command.market)
+            self._again.pop(command.market, None)
         if trouble is not None:
             tell_failed(self._reach, command, *trouble)
         for order_id in sorted(had):
@@ -83,20 +101,23 @@ class Closing:
 
     async def _close(self, command: ClosePosition, traded: TradedContract) -> Trouble | None:
         await self._cancel_all(traded, entries_only=True)
+        held = self._positions.heard(traded.market)
         self._positions.forget_word(traded.market)
         before: int | None = None
         if command.size_steps or command.market in self._doubtful:
             try:
-                before = abs(await self._positions.look(traded))
+                seen = await self._positions.look(traded)
             except READ_ERRORS as error:
                 return True, f"not sent: what is held cannot be looked at ({error})"
+            if seen or command.size_steps or not held:  # where the hub's word is that something is, it is sent
+                held, before = seen, abs(seen)
         part = command.size_steps if before is not None and command.size_steps < before else 0
         wanted = before - part if before is not None and part else 0
         outcome = await self._send(traded, part) if before != 0 else None
         if isinstance(outcome, Accepted | Unknown):
             self._doubtful.add(command.market)
         looks_s = LOOKS_S if isinstance(outcome, Accepted) else SHORT_LOOKS_S
-        is_reduced = await self._is_reduced(traded, wanted, looks_s)
+        is_reduced = await self._is_reduced(traded, wanted, looks_s, held or 0)
         if is_reduced:
             self._doubtful.discard(command.market)
             return await self._clear(traded)
@@ -125,20 +146,32 @@ class Closing:
         outcomes.append(outcome)
         self._known.changes.happened()
 
-    async def _is_reduced(self, traded: TradedContract, wanted: int, pauses_s: tuple[float, ...]) -> bool | None:
-        """Look whether at most `wanted` steps are held; None where no look said anything."""
+    async def _is_reduced(
+        self, traded: TradedContract, wanted: int, pauses_s: tuple[float, ...], began: int
+    ) -> bool | None:
+        """Look whether at most `wanted` steps are held; None where no look said anything.
+
+        Parameters
+        ----------
+        began
+            What was held before, in signed steps; 0 where that is not known.
+        """
         is_reduced: bool | None = None
-        small_looks = 0
+        small_looks, sent_s = 0, self._reach.clock.monotonic_s()
         for pause_s in pauses_s:
-            await self._reach.clock.sleep(pause_s)
+            self._fresh.discard(traded.market)
+            await self._known.changes.until(lambda: traded.market in self._fresh, pause_s)
             if wanted == 0 and self._positions.heard_flat(traded.market):
                 await self._cancel_all(traded, entries_only=False)  # at once: a stop that rests may open anew
             try:
-                held = abs(await self._positions.look(traded))
+                held = await self._positions.look(traded)
             except READ_ERRORS:
                 continue
-            if held > wanted:
+            if abs(held) > wanted:
                 is_reduced, small_looks = False, 0
+                late = self._reach.clock.monotonic_s() >= sent_s + AGAIN_S
+                if traded.market in self._again and (late or held * began < 0):
+                    return False
                 continue
             small_looks += 1
             if small_looks == 2 or (wanted == 0 and self._positions.heard_flat(traded.market)):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fabio.adapters.topstepx.signalr.timing import AtMost, Clock, TookTooLong
+from fabio.adapters.topstepx.signalr.timing import AtMost, HubClock, TookTooLong
 
 MOST_ERRANDS = 256
 
@@ -57,7 +57,7 @@ class Errands:
 class Changes:
     """Lets tasks wait until something that they look at has become true."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: HubClock) -> None:
         self._clock = clock
         self._waiting: set[asyncio.Future[None]] = set()
 

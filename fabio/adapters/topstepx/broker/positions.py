@@ -32,6 +32,10 @@ class Positions:
         """Forget what the hub said: it may have changed unheard."""
         self._heard.clear()
 
+    def heard(self, market: int) -> int | None:
+        """Give the hub's last word, in signed steps; None where it said nothing that counts."""
+        return self._heard.get(market)
+
     def heard_flat(self, market: int) -> bool:
         """Tell whether the hub's last word was that nothing is held."""
         return self._heard.get(market) == 0

@@ -10,7 +10,7 @@ from fabio.adapters.topstepx.errors import BadRequest, CredentialsRefused, Perma
 from fabio.adapters.topstepx.rest.endpoints import Rest
 from fabio.adapters.topstepx.rest.outcomes import NotSent, Outcome
 from fabio.adapters.topstepx.signalr.inbox import Arrival
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 from fabio.model.event import JournaledEvent
 
 READ_ERRORS = (TemporaryError, WireError, PermanentError, CredentialsRefused, BadRequest)
@@ -47,7 +47,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     rest: Rest
     account_id: int
     traded: TradedContracts
-    clock: Clock
+    clock: HubClock
     wall_s: Callable[[], float]
     emit: Emit
     note: Callable[[str], None]

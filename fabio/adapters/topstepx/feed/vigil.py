@@ -15,13 +15,14 @@ from fabio.adapters.topstepx.feed.prints import PrintTaker
 from fabio.adapters.topstepx.feed.probe import Probe
 from fabio.adapters.topstepx.feed.watchdog import Hours, Verdict
 from fabio.adapters.topstepx.signalr.hub import Hub
-from fabio.adapters.topstepx.signalr.timing import Clock
+from fabio.adapters.topstepx.signalr.timing import HubClock
 
 LOOK_S = 0.25
 STALL_S = 1.0
 """A look that comes so much too late tells of our own standstill."""
 SLEPT_S = 5.0
-"""So much more on the runtime's clock than on the monotonic one: the computer slept, or a clock was set."""
+"""So much more on the wall's clock, or the runtime's, than on the monotonic one: the computer slept, or a clock was
+set."""
 
 
 class Inquiry:
@@ -64,13 +65,13 @@ class Vigil:
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], hub: Hub, inquiry: Inquiry, clock: Clock, venue_ns: Callable[[int], int],
+        self, lanes: Sequence[Lane], hub: Hub, inquiry: Inquiry, clock: HubClock, venue_ns: Callable[[int], int],
     ) -> None:
         self.alarms: deque[tuple[Lane, str]] = deque()
         self._counts: Counter[str] = Counter()
         self._lanes, self._hub, self._inquiry = lanes, hub, inquiry
         self._clock, self._venue_ns = clock, venue_ns
-        self._looked_s, self._looked_ns = clock.monotonic_s(), clock.now_ns()
+        self._looked_s, self._looked_ns, self._wall_s = clock.monotonic_s(), clock.now_ns(), self._by_the_wall_s()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -94,10 +95,10 @@ class Vigil:
         group
             Runs the probes.
         """
-        now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+        now_s, now_ns, wall_s = self._clock.monotonic_s(), self._clock.now_ns(), self._by_the_wall_s()
         passed_s = now_s - self._looked_s
-        slept_s = (now_ns - self._looked_ns) / NS - passed_s
-        self._looked_s, self._looked_ns = now_s, now_ns
+        slept_s = max((now_ns - self._looked_ns) / NS, wall_s - self._wall_s) - passed_s
+        self._looked_s, self._looked_ns, self._wall_s = now_s, now_ns, wall_s
         if passed_s - LOOK_S > STALL_S:
             self._counts["stalls"] += 1
             for lane in self._lanes:
@@ -108,6 +109,10 @@ class Vigil:
         elif not is_waiting:
             for lane in self._lanes:
                 self._look_at(lane, now_s, venue_ns, group)
+
+    def _by_the_wall_s(self) -> float:
+        wall_s = self._clock.wall_s
+        return 0.0 if wall_s is None else wall_s()
 
     def _look_at(self, lane: Lane, now_s: float, venue_ns: int, group: asyncio.TaskGroup) -> None:
         hours = lane.hours(venue_ns)

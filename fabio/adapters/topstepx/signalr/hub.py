@@ -29,7 +29,7 @@ from fabio.adapters.topstepx.signalr.link import Dial, DialFailed, Link
 from fabio.adapters.topstepx.signalr.notices import AttemptFailed, Connected, Lost, Notice, Reason, RecordRefused
 from fabio.adapters.topstepx.signalr.protocol import BadRecord, Invocation
 from fabio.adapters.topstepx.signalr.session import Over, Session, SessionLimits, Subscription
-from fabio.adapters.topstepx.signalr.timing import AtMost, Clock, TookTooLong
+from fabio.adapters.topstepx.signalr.timing import AtMost, HubClock, TookTooLong
 
 Token = Callable[[str | None], Awaitable[str]]
 """Gives a token; asked with the one that the hub refused with 401, else with None.
@@ -81,7 +81,7 @@ class Outside(msgspec.Struct, frozen=True):
 
     token: Token
     dial: Dial
-    clock: Clock
+    clock: HubClock
     random_share: Callable[[], float]
 
 

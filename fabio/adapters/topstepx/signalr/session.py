@@ -24,7 +24,7 @@ from fabio.adapters.topstepx.signalr.protocol import (
     render,
 )
 from fabio.adapters.topstepx.signalr.reader import Received, RecordReader
-from fabio.adapters.topstepx.signalr.timing import AtMost, Clock, TookTooLong
+from fabio.adapters.topstepx.signalr.timing import AtMost, HubClock, TookTooLong
 
 _HANDSHAKE = render(HandshakeRequest("json", 1))
 _PING = render(Ping())
@@ -90,7 +90,7 @@ class Session:
     def __init__(
         self,
         link: Link,
-        clock: Clock,
+        clock: HubClock,
         limits: SessionLimits,
         deliver: Callable[[Invocation, int], Awaitable[None]],
         refused: Callable[[BadRecord], None],

@@ -7,7 +7,7 @@ from types import TracebackType
 import msgspec
 
 
-class Clock(msgspec.Struct, frozen=True):
+class HubClock(msgspec.Struct, frozen=True):
     """The clocks of one connection.
 
     Parameters
@@ -18,16 +18,19 @@ class Clock(msgspec.Struct, frozen=True):
         Waits so many seconds of `monotonic_s`.
     now_ns
         The runtime's clock, nanoseconds since 1970: stamps what arrives.
+    wall_s
+        The machine's wall clock, seconds since 1970: shows a sleep. None where there is only the runtime's.
     """
 
     monotonic_s: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]]
     now_ns: Callable[[], int]
+    wall_s: Callable[[], float] | None = None
 
 
-def loop_clock(now_ns: Callable[[], int]) -> Clock:
+def loop_clock(now_ns: Callable[[], int]) -> HubClock:
     """Give the clock of the running event loop."""
-    return Clock(asyncio.get_running_loop().time, asyncio.sleep, now_ns)
+    return HubClock(asyncio.get_running_loop().time, asyncio.sleep, now_ns)
 
 
 class TookTooLong(Exception):

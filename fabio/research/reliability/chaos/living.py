@@ -15,13 +15,15 @@ from fabio.adapters.gateway.plan import Switches
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
 from fabio.journal.exchanges import Exchange
+from fabio.journal.pen import JournalFailed
+from fabio.journal.room import NoRoom, check_room
 from fabio.model.command import ClosePosition, SubmitOrder
 from fabio.model.errors import ConfigError
 from fabio.model.event import OrderFilled, VenueSeen
 from fabio.model.fact import FillBooked
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
-from fabio.research.reliability.chaos.gate import Gate
+from fabio.research.reliability.chaos.gate import Drive, Gate
 from fabio.research.reliability.chaos.people import ACCOUNT_ID, People
 from fabio.research.reliability.chaos.plot import Kill, Plot, Point
 from fabio.research.reliability.chaos.street import calendar, chaos_settings, walk
@@ -124,6 +126,7 @@ class Living:
         self._say = say
         self._wire: Wire
         self._gate: Gate
+        self._drive: Drive
         self._dead = asyncio.Event()
         self.people = People(self)
 
@@ -162,6 +165,7 @@ class Living:
         ticks = walk(plot.seed, plot.market_s or plot.length_s)
         self.world = World(ticks, calendar(), switches=Switches(), script=plot.faults, settings=chaos_settings())
         self.watch = Watch(self.world.gateway, ACCOUNT_ID, self.world.clock.now_ns)
+        self._drive = Drive(plot, lambda: self.world.seconds)
         parts = {"gateway": self.world.drive, "others at the venue": self.people.others, "sampler": self._sample}
         others = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
         try:
@@ -180,7 +184,8 @@ class Living:
         since_ns = self.world.clock.now_ns()
         self._dead, self._down_s, self.people.stopping = asyncio.Event(), 0.0, False
         self._wire = Wire(self.world.front, self._seen)
-        self._gate = Gate(FaultyDisk(self.plot.seed * 100 + len(self.folders)))
+        self._gate = Gate(FaultyDisk(self.plot.seed * 100 + len(self.folders)), self._drive,
+                          lambda words: self.watch.broken("drive", words))
         try:
             await self._begin()
             if self.boots:
@@ -196,6 +201,8 @@ class Living:
             self.refused_starts.append(f"{type(error).__name__}: {error}")
             self.tell(f"no start: {error}")
             self._down_s = AGAIN_S
+        except (JournalFailed, NoRoom) as error:
+            self._without_record(error)
         except Uncertain:
             self.tell("ended while the venue was not proven flat")
         except Exception as error:  # noqa: BLE001 - as at the edge of a process
@@ -203,6 +210,15 @@ class Living:
         finally:
             await self._let_go(since_ns)
         await asyncio.sleep(self._down_s or AGAIN_S)
+
+    def _without_record(self, error: JournalFailed | NoRoom) -> None:
+        """Take the end of a life whose drive refused, and a start that such a drive does not allow."""
+        if self.ready is None and not self._drive.struck and not self._drive.is_full:
+            self._crashed(error)
+        elif self.ready is None:
+            self.refused_starts.append(f"{type(error).__name__}: {error}")
+        self._down_s = AGAIN_S
+        self.tell(f"no record: {error}")
 
     def _crashed(self, error: Exception) -> None:
         """Keep what ended the process, and where; a start that fails by itself is not tried again."""
@@ -215,6 +231,7 @@ class Living:
     async def _begin(self) -> None:
         doors = self.world.doors_through(self._wire, self._wire.dial, self._gate)
         folder = self.folders[-1]
+        check_room(folder, self._gate, is_live=True)
 
         def witness(scene: Scene) -> None:
             self.watch.came_back(scene.back.driver.engine.state, scene.back.recovered, folder)
@@ -231,6 +248,7 @@ class Living:
             raise Killed
         self.ready = ready = await starting
         ready.sink.flush()
+        self.watch.record = ready.sink if self.plot.drive else None
         self.watch.begin_life(ready.driver.engine.state, self.folders[-1], Tags(world_tag(self.folders[-1])))
         ready.driver.sinks = (_Before(self), *ready.driver.sinks, self.watch, _After(self))
         self.tell(f"ready: {ready.recovered.steps} steps, {ready.recovered.ticks} ticks; phase "
@@ -256,8 +274,11 @@ class Living:
             await self._dead.wait()
             raise Killed
 
-        await together({"life": lived, **life.tasks, "wake": wake, "kill": die, "clock": self._kill_by_time,
-                        "person": self.people.arms, "operator": self.people.operates, "beat": self._beat})
+        parts = {"life": lived, **life.tasks, "wake": wake, "kill": die, "clock": self._kill_by_time,
+                 "person": self.people.arms, "operator": self.people.operates, "beat": self._beat}
+        if self.plot.drive:
+            parts["drive"] = self._write
+        await together(parts)
 
     async def _let_go(self, since_ns: int) -> None:
         """End what a process's end ends: its connections, its locks."""
@@ -282,8 +303,26 @@ class Living:
     async def _beat(self) -> None:
         while True:
             assert self.ready is not None
-            self.ready.sink.flush()
+            if self.plot.drive:
+                self.ready.sink.commit()
+                self.ready.agent.mind_drive(looks=True)
+            else:
+                self.ready.sink.flush()
             await asyncio.sleep(FLUSH_S)
+
+    async def _write(self) -> None:
+        """Do what the record's thread does, in the time that the drive takes."""
+        assert self.ready is not None
+        sink, asked = self.ready.sink, asyncio.Event()
+        sink.say = lambda words: self.tell(words[:160])
+        sink.start_by_hand(asked.set)
+        while True:
+            await asked.wait()
+            asked.clear()
+            while not sink.pen.is_idle:
+                await asyncio.sleep(self._drive.takes_s())
+                if not sink.pen.turn():
+                    break
 
     # -- looking ---------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ class People:
             self._run.tell(f"{verb}: {outcome}, {words}")
             return
         driver.happen(event_of(request, life.now_ns))
-        ready.sink.journal.sync()
+        ready.sink.secure(driver.engine.state.seq)
         self._run.tell(f"{verb} {name}".strip())
         if verb == "stop":
             self.stopping = True

@@ -24,8 +24,13 @@ Act = Literal["halt", "flatten", "stop", "arm", "disarm", "disable", "enable", "
               "manual_flatten"]
 ACTS: tuple[Act, ...] = ("halt", "flatten", "stop", "disarm", "disable", "foreign_order", "manual_trade",
                          "manual_flatten")
+Woe = Literal["full", "failed_sync", "failed_write", "slow", "short"]
+WOES: tuple[Woe, ...] = ("full", "failed_sync", "failed_write", "slow", "short")
+"""What is wrong with a drive: it is full; a sync, a write fails once, with EIO; it takes its time; it takes parts."""
 HEAL_S = 75.0
 """Without a new fault at the end of a run."""
+DRIVE_SHARE = 1 / 3
+"""Of the seeds whose drive fails."""
 _LINGERS_S = {"delay_request": 65.0, "delay_reply": 65.0, "delay": 65.0, "trickle": 65.0, "proxy": 35.0,
               "unauthorised": 35.0, "too_many": 35.0}
 _AFTER_S = 12.0
@@ -52,6 +57,14 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     at_s: float
 
 
+class DriveFault(msgspec.Struct, frozen=True, kw_only=True):
+    """Something is wrong with the drive for a while; what fails once does so at the first call in that time."""
+
+    woe: Woe
+    from_s: float
+    until_s: float
+
+
 class Plot(msgspec.Struct, frozen=True, kw_only=True):
     """One run.
 
@@ -71,10 +84,11 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
     faults: Script = Script()
     kills: tuple[Kill, ...] = ()
     deeds: tuple[Deed, ...] = ()
+    drive: tuple[DriveFault, ...] = ()
 
 
 def draw(seed: int, length_s: float) -> Plot:
-    """Draw a plot: three faults at once, kills, deeds; the same seed draws the same."""
+    """Draw a plot: three faults at once, kills, deeds, a drive that fails; the same seed draws the same."""
     dice = Random(f"plot {seed} {length_s:g}")
     until_s = length_s - HEAL_S
     kills = tuple(
@@ -86,7 +100,20 @@ def draw(seed: int, length_s: float) -> Plot:
     deeds += [Deed(act="enable", at_s=deed.at_s + 30) for deed in deeds if deed.act == "disable"]
     return Plot(seed=seed, length_s=length_s, faults=chaos(seed, until_s),
                 kills=tuple(sorted(kills, key=lambda kill: kill.at_s)),
-                deeds=tuple(sorted(deeds, key=lambda deed: deed.at_s)))
+                deeds=tuple(sorted(deeds, key=lambda deed: deed.at_s)), drive=draw_drive(seed, length_s))
+
+
+def draw_drive(seed: int, length_s: float) -> tuple[DriveFault, ...]:
+    """Draw what is wrong with the drive, for a third of the seeds; by dice of its own, so that no other draw moves."""
+    dice = Random(f"drive {seed} {length_s:g}")
+    if dice.random() >= DRIVE_SHARE:
+        return ()
+    found = []
+    for _ in range(dice.choice((1, 1, 2))):
+        from_s = dice.uniform(15, length_s - HEAL_S - 20)
+        found.append(DriveFault(woe=dice.choice(WOES), from_s=from_s,
+                                until_s=min(from_s + dice.uniform(2, 60), length_s - HEAL_S)))
+    return tuple(sorted(found, key=lambda fault: fault.from_s))
 
 
 def troubles_s(plot: Plot) -> list[tuple[float, float]]:

@@ -28,17 +28,20 @@ WARM_SHARE = 0.25
 MB_PER_HOUR = 1.0
 LONG_MIN, MB_IN_ALL = 600, 5.0
 """Arrays are first touched over hours: a shorter run is judged by what it grew in all."""
+AS_CONFIGURED = "learning.enabled=false"
+"""The agent rightly switches off who loses on paper, as this strategy does all night: none would be left to trade."""
 Say = Callable[[str], None]
 
 
-def soak(n: int, say: Say) -> list[Bar]:
+def soak(n: int, say: Say, before_min: int | None = None) -> list[Bar]:
     """Live through `n` minutes of the market, armed and trading, at four prints a second and bursts.
 
     Memory is that of agent and gateway together, whose books do grow: what is found is an upper bound.
+    With `before_min` it begins so many minutes before the regular hours.
     """
     looks: list[tuple[float, float, int]] = []  # hours, MB, open files
     with tempfile.TemporaryDirectory(prefix="fabio-soak-") as home:
-        trades, files = run_virtual(_day(Path(home) / "logs", n * 60, looks, say))
+        trades, files = run_virtual(_day(Path(home) / "logs", n * 60, _begin_ns(n, before_min), looks, say))
     warm = [look for look in looks if look[0] >= looks[-1][0] * WARM_SHARE]
     hours, megabytes, descriptors = (np.array(column) for column in zip(*warm, strict=True))
     growth = at_most("memory_growth_mb", float(megabytes[-1] - megabytes[0]), MB_IN_ALL, n)
@@ -52,11 +55,20 @@ def soak(n: int, say: Say) -> list[Bar]:
     ]
 
 
-async def _day(logs: Path, seconds: int, looks: list[tuple[float, float, int]], say: Say) -> tuple[int, int]:
+def _begin_ns(minutes: int, before_min: int | None) -> int:
+    """Give when it begins: a minute after the evening's open, or with the regular hours where those are enough."""
     session = calendar().session(0)
-    from_ns = session.open_ns if session.regular_open_ns is None or seconds > REGULAR_S else session.regular_open_ns
-    ticks = wander(0, from_ns + 60 * NS_PER_S, float(seconds))
-    world = World(ticks, calendar(), settings=chaos_settings())
+    assert session.regular_open_ns is not None
+    if before_min is not None:
+        return session.regular_open_ns - before_min * 60 * NS_PER_S
+    return (session.open_ns if minutes * 60 > REGULAR_S else session.regular_open_ns) + 60 * NS_PER_S
+
+
+async def _day(
+    logs: Path, seconds: int, from_ns: int, looks: list[tuple[float, float, int]], say: Say,
+) -> tuple[int, int]:
+    ticks = wander(0, from_ns, float(seconds))
+    world = World(ticks, calendar(), settings=chaos_settings(AS_CONFIGURED))
     driving = asyncio.create_task(world.drive())
     try:
         ready = await world.begin(logs)

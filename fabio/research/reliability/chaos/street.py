@@ -60,9 +60,9 @@ class Restless:
 
 
 @cache
-def chaos_settings() -> Settings:
-    """Give the settings of a chaos run; guards of hours, data, size and losses stay in force."""
-    plain = load(environment={}, directory=Path("/"), overrides=_OVERRIDES)
+def chaos_settings(*more: str) -> Settings:
+    """Give the settings of a chaos run, and more of them; guards of hours, data, size and losses stay in force."""
+    plain = load(environment={}, directory=Path("/"), overrides=(*_OVERRIDES, *more))
     state = StrategyState(max_trades_per_session=1000, min_rr=0.5, risk_fraction=0.005)
     return dressed(plain, (NamedStrategy(name="restless", part=Restless(), state=state),), plain.guards)
 

@@ -18,8 +18,10 @@ from fabio.model import fact as facts
 from fabio.model import venue_fact
 from fabio.model.command import ClosePosition, SubmitOrder
 from fabio.model.event import OperatorAsked
+from fabio.model.order import Fill
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
+from fabio.runtime.folder import FolderSink
 from fabio.runtime.recovery import Recovered
 
 NS = 1_000_000_000
@@ -83,6 +85,8 @@ class Watch:
         The last step whose command has left for the venue.
     counts
         How often each thing was looked at.
+    record
+        Where the drive may refuse: what says so.
     """
 
     def __init__(self, gateway: Gateway, account_id: int, now: Callable[[], int]) -> None:
@@ -94,6 +98,7 @@ class Watch:
         self.most_calls = 0  # within a minute
         self.blocked_ns: int | None = None  # since when somebody wants no entries
         self.closes_ns: list[int] = []
+        self.record: FolderSink | None = None
         self._gateway = gateway
         self._account_id = account_id
         self._now_ns = now
@@ -106,6 +111,8 @@ class Watch:
         self._unfit_ns: dict[str, int] = {}  # why no entry may leave -> since when
         self._seqs: dict[str, int] = {}  # order id, or `close` -> seq of the step that wanted it
         self._held = 0
+        self._trip: list[Fill] = []  # since the book was flat
+        self._is_adopted = False  # what is held came by no fill of ours, or went by none
         self._state: State | None = None
         self._folder = Path()
         self._tags: Tags | None = None
@@ -136,13 +143,16 @@ class Watch:
     def begin_life(self, state: State, folder: Path, tags: Tags) -> None:
         """Look at a machine that is ready."""
         self._state, self._folder, self._tags = state, folder, tags
-        self.acked = state.seq
+        self.acked = self._relied_on(state.seq)
         position = state.markets[0].position
         self._held = 0 if position is None else position.size_steps
         self._orders = {key: record.state for key, record in state.orders.items()}
         self._unfit_ns = {}
+        self._trip, self._is_adopted = [], False
         for step in read_steps(folder):
             self.steps.setdefault(step.seq, step_digest_bytes(step))  # those of the start itself
+            for fact in step.facts:
+                self._look_at_trip(fact)
         report = verify(folder)
         if report.code:
             self.broken("I52", f"{report.reason} at {report.path}, line {report.line}")
@@ -169,6 +179,7 @@ class Watch:
         self.states.append((step.seq, msgspec.json.encode(state)))
         for fact in step.facts:
             self._look_at_fact(step, fact)
+            self._look_at_trip(fact)
         self._look_at_position(step, state)
         self._look_at_commands(step)
         self._look_at_day_lock(step, state)
@@ -186,10 +197,33 @@ class Watch:
             if fact.fill.id in self._fills:
                 self.broken("I10", f"fill {fact.fill.id} was booked twice")
             self._fills[fact.fill.id] = step.seq
+        elif isinstance(fact, facts.TradeClosed):
+            self.counts["I14"] += 1
         elif isinstance(fact, facts.ExitAsked) and self._state is not None and self._state.venue.has_orders:
             self.counts["I31"] += 1
             if not any(isinstance(command, ClosePosition) for command in step.commands):
                 self.broken("I31", f"an exit was wanted ({fact.reason}) and no close left")
+
+    def _look_at_trip(self, fact: facts.Fact) -> None:
+        """I14: a round trip is worth its fills, to the cent."""
+        if isinstance(fact, facts.FillBooked):
+            self._trip.append(fact.fill)
+        elif isinstance(fact, venue_fact.PositionAdopted | venue_fact.ClosedElsewhere):
+            self._is_adopted = True
+        if isinstance(fact, facts.TradeClosed) and not self._is_adopted:
+            trade = fact.trade
+            gross = self._listing.instrument.money(
+                -sum(fill.side * fill.size_steps * fill.price_ticks for fill in self._trip))
+            fees = sum((fill.fees for fill in self._trip), Decimal(0))
+            if (trade.gross_pnl, trade.fees, trade.net_pnl) != (gross, fees, gross - fees):
+                self.broken("I14", f"trade {trade.id} says {trade.gross_pnl} less {trade.fees} is {trade.net_pnl}, its "
+                            f"fills {gross} less {fees}")
+        if isinstance(fact, facts.TradeClosed):
+            self._trip, self._is_adopted = [], False
+
+    def _relied_on(self, seq: int) -> int:
+        """Give how much of the record up to a step is promised; where a drive hangs or refuses, less than all."""
+        return seq if self.record is None else min(seq, self.record.journal.durable_seq)
 
     def _look_at_position(self, step: Step, state: State) -> None:
         """I10: what is held changes by fills, and by them alone."""
@@ -229,6 +263,7 @@ class Watch:
         why = {
             "halted": bool(state.account.halted), "not armed": venue.phase != "armed",
             "venue lost": not venue.connected, "unreconciled": venue.agreed != venue.generation,
+            "no record": self.record is not None and bool(self.record.failed),
             "feed lost": state.markets[0].feed_lost_since_ns is not None,
             "after the flat-by time": 0 < venue.until_ns <= self._now_ns(),
         }
@@ -252,7 +287,7 @@ class Watch:
             if len(self._calls) > CALLS_PER_MINUTE:
                 self.broken("I34", f"{len(self._calls)} calls within a minute")
         if path.startswith("/api/Position/") and "lose" in path:
-            self.acked = max(self.acked, self._seqs.get("close", 0))
+            self.acked = max(self.acked, self._relied_on(self._seqs.get("close", 0)))
         if path != "/api/Order/place":
             return
         placed = _READ_PLACED(body)

@@ -19,6 +19,7 @@ from fabio.settings.load import load
 
 Say = Callable[[str], None]
 SEED = 60
+SAID_EVERY = 20_000
 
 
 def surface(name: str) -> Callable[[int, Say], list[Bar]]:
@@ -28,7 +29,7 @@ def surface(name: str) -> Callable[[int, Say], list[Bar]]:
         with tempfile.TemporaryDirectory(dir=room) as folder, SURFACES[name](Path(folder)) as way:
             way.read(way.samples[0])  # what is good has to pass, or nothing behind the first check is tried
             escaped: list[str] = []
-            seconds, refused = _tried(way, n, escaped)
+            seconds, refused = _tried(way, n, escaped, say)
             slowest = _slowest(name, way, escaped)
             say(f"{name}: {n} inputs in {seconds:.0f} s, {refused} refused, {len(escaped)} escaped")
             return [at_most(f"escaped_exceptions_{name}", len(escaped), 0, n, escaped[0] if escaped else ""), slowest]
@@ -36,7 +37,7 @@ def surface(name: str) -> Callable[[int, Say], list[Bar]]:
     return measured
 
 
-def _tried(way: Surface, n: int, escaped: list[str]) -> tuple[float, int]:
+def _tried(way: Surface, n: int, escaped: list[str], say: Say) -> tuple[float, int]:
     """Read mutated input; give how long it took, and how often it was refused."""
     mutator = Mutator(way.samples, random.Random(SEED))
     refused, since_s = 0, time.monotonic()
@@ -48,6 +49,8 @@ def _tried(way: Surface, n: int, escaped: list[str]) -> tuple[float, int]:
             refused += 1
         except Exception as error:  # noqa: BLE001 (what else comes is what is counted)
             escaped.append(f"{type(error).__name__}: {str(error)[:120]} at {text[:200]!r} (number {number})")
+        if number % SAID_EVERY == SAID_EVERY - 1 and number + 1 < n:
+            say(f"{number + 1:,} inputs, {refused:,} refused, {len(escaped)} escaped")
     return time.monotonic() - since_s, refused
 
 

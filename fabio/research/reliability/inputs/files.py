@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,9 @@ import duckdb
 from fabio.adapters.data.errors import TapeError
 from fabio.adapters.data.instruments import load_instruments
 from fabio.adapters.data.sessions import load_sessions
+from fabio.adapters.data.tape_source import connect
 from fabio.adapters.data.tapes import open_tape
-from fabio.journal.inbox import Inbox
+from fabio.journal.inbox import Answer, Inbox
 from fabio.model.errors import ConfigError
 from fabio.research.reliability.inputs.surface import Surface
 from fabio.settings.load import load
@@ -25,6 +27,11 @@ from fabio.settings.show import env_example, toml_example
 def _uncommented(text: str) -> bytes:
     """Make an example's defaults count: take the `# ` before each setting away."""
     return re.sub(r"^# (\w+ ?=)", r"\1", text, flags=re.MULTILINE).encode()
+
+
+def _parts(text: bytes) -> tuple[bytes, ...]:
+    """Give the sections of an example, each a small file that is whole: a change is sooner one that is read."""
+    return tuple(re.split(rb"\n\n(?=\S)|\n(?=\[\w)", text))
 
 
 SHORT_TOML = b"""[agent]
@@ -60,12 +67,15 @@ def settings_file(folder: Path) -> Iterator[Surface]:
         path.write_bytes(text)
         load(environment={}, directory=folder)
 
-    yield Surface(samples=(SHORT_TOML, _uncommented(toml_example())), read=read, refusals=(ConfigError,))
+    whole = _uncommented(toml_example())
+    yield Surface(samples=(SHORT_TOML, whole, *_parts(whole), SHORT_TOML), read=read, refusals=(ConfigError,))
 
 
 @contextmanager
 def settings_environment(folder: Path) -> Iterator[Surface]:
     """Variables: one a line, name and value as the system hands them over."""
+    _small_settings(folder)
+
     def read(text: bytes) -> None:
         lines = text.decode("utf-8", "surrogateescape").split("\n")
         pairs = (line.partition("=") for line in dict.fromkeys(lines) if line)
@@ -78,13 +88,21 @@ def settings_environment(folder: Path) -> Iterator[Surface]:
 def dotenv(folder: Path) -> Iterator[Surface]:
     """`.env`."""
     path = folder / ".env"
+    _small_settings(folder)
 
     def read(text: bytes) -> None:
         path.write_bytes(text)
         load(environment={}, directory=folder)
 
-    yield Surface(samples=(b"\n".join(ENV_LINES), b"# mine\nMODE='live'\n\nexport SYMBOL=\"NQ\"\n",
-                           _uncommented(env_example())), read=read, refusals=(ConfigError,))
+    whole = _uncommented(env_example())
+    short = b"# mine\nMODE='live'\n\nexport SYMBOL=\"NQ\"\n"
+    yield Surface(samples=(b"\n".join(ENV_LINES), short, whole, *_parts(whole)), read=read, refusals=(ConfigError,))
+
+
+def _small_settings(folder: Path) -> None:
+    """Write a short `fabio.toml`, as the shipped one takes longer to read than what is tried."""
+    (folder / "config").mkdir()
+    (folder / "config" / "fabio.toml").write_bytes(b"[agent]\nsymbol = \"MNQ\"\n")
 
 
 @contextmanager
@@ -101,7 +119,8 @@ def tables(folder: Path) -> Iterator[Surface]:
             except ConfigError:
                 continue
 
-    samples = tuple((shipped_folder() / name).read_bytes() for name in ("instruments.toml", "sessions.toml"))
+    contracts, hours = ((shipped_folder() / name).read_bytes() for name in ("instruments.toml", "sessions.toml"))
+    three = contracts[contracts.index(b"[NQ]"):contracts.index(b"[ES]")] + contracts[contracts.index(b"[BTCUSDT]"):]
     short = b"""[topstepx]
 flat_by = "15:10"
 time_zone = "America/Chicago"
@@ -119,7 +138,8 @@ dates = [2026-10-05]
 close = "12:15"
 source = "a test"
 """
-    yield Surface(samples=(short, short, *samples), read=read)
+    # the shipped ones take fifty times as long: one input in fifty is made of them
+    yield Surface(samples=(short, contracts, hours, *(short, three) * 48, short), read=read)
 
 
 @contextmanager
@@ -130,8 +150,10 @@ def inbox_file(folder: Path) -> Iterator[Surface]:
 
     def read(text: bytes) -> None:
         path.write_bytes(text)
-        for request in inbox.pending(10**18):
-            inbox._taken.discard(request.id)  # the same file comes again and again
+        for found in inbox.pending(10**18):
+            if isinstance(found, Answer):
+                inbox.answer(found)
+            inbox._taken.discard(found.id)  # the same file comes again and again
         (folder / "inbox" / "done" / path.name).unlink(missing_ok=True)
 
     good = {"id": "1-aaaa", "ts_ns": 10**18, "verb": "flatten", "name": "x", "reason": "lunch", "data": {"a": [1]}}
@@ -143,13 +165,19 @@ def tape_file(folder: Path) -> Iterator[Surface]:
     """A tape, whatever its first bytes say it is: CSV, Parquet, DBN, packed or not."""
     instruments = load_instruments(shipped_folder() / "instruments.toml")
     path = folder / "tape.csv"
+    database = connect()  # tapes that are open share it, and a new one takes as long as ten small tapes
 
     def read(text: bytes) -> None:
         path.write_bytes(text)
         open_tape(path, instruments, "NQ").ticks()
 
     # a file that a person hands over and that is read before anything runs: a database reads it
-    yield Surface(samples=_tapes(folder), read=read, refusals=(TapeError,), mebibyte_ms=2000.0)
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)  # what a CSV becomes first: in memory, as the tape
+    try:
+        with database:
+            yield Surface(samples=_tapes(folder), read=read, refusals=(TapeError,), mebibyte_ms=2000.0)
+    finally:
+        tempfile.tempdir = before
 
 
 def _tapes(folder: Path) -> tuple[bytes, ...]:

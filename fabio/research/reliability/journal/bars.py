@@ -30,6 +30,8 @@ from fabio.research.reliability.journal.world import FaultyLife, in_loop, opened
 LIVES_PER_FOLDER = 20
 KILL_WITHIN_S = 0.08
 SLOW_S = 0.02
+LONGEST = 2_000
+"""Characters in a line of a journal that is cut at every byte: as long as a wake-up's, and as quick to read."""
 Say = Callable[[str], None]
 
 
@@ -99,11 +101,11 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _journal_of(folder: Path, steps: int, steps_per_day: int = 1_000_000) -> Path:
+def _journal_of(folder: Path, steps: int, steps_per_day: int = 1_000_000, longest: int = 300) -> Path:
     """Write a journal and give its last file."""
     journal = Journal(folder, disk=FaultyDisk())
     for seq in range(1, steps + 1):
-        journal.append(made_step(seq, steps_per_day))
+        journal.append(made_step(seq, steps_per_day, longest))
     journal.close()
     return day_files(folder / "journal", SUFFIX)[-1]
 
@@ -122,9 +124,9 @@ def nul_fills(n: int, say: Say) -> Bar:
 def _damaged_tails(name: str, n: int, say: Say, damage: Callable[[bytes, int], bytes]) -> Bar:
     wrong, trouble = 0, ""
     with _place() as place:
-        path = _journal_of(place, max(n // 250, 20))
+        path = _journal_of(place, max(n // 800, 20), longest=LONGEST)
         data = path.read_bytes()
-        tried = min(n, len(data) - 1)
+        tried = min(n, len(data) - 1)  # a line has some 200 bytes beside its text
         for count, cut in enumerate(range(len(data) - tried, len(data)), 1):
             path.chmod(0o644)
             path.write_bytes(damage(data, cut))

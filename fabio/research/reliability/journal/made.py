@@ -20,9 +20,15 @@ MADE = Instrument(
 )
 
 
-def made_step(seq: int, steps_per_day: int = 1_000_000) -> Step:
-    """Make a step a second after the one before; each fifth one orders, each seventh closes."""
-    facts: tuple[Fact, ...] = (SessionRolled(market=0, session="made" + "-" * (seq * 37 % 300)),)
+def made_step(seq: int, steps_per_day: int = 1_000_000, longest: int = 300) -> Step:
+    """Make a step a second after the one before; each fifth one orders, each seventh closes.
+
+    Parameters
+    ----------
+    longest
+        Characters of text in the longest of them.
+    """
+    facts: tuple[Fact, ...] = (SessionRolled(market=0, session="made" + "-" * (seq * 37 % longest)),)
     commands: tuple[Command, ...] = ()
     if seq % steps_per_day == 1:
         day = f"2027-01-{1 + seq // steps_per_day % 28:02d}"

@@ -16,7 +16,7 @@ from fabio.journal.world import is_running, read_status
 from fabio.model.event import OperatorAsked
 from fabio.research.reliability.bar import Bar, at_most
 from fabio.research.reliability.processes.nursery import REFUSED, Nursery
-from fabio.research.reliability.processes.victims import on_paper
+from fabio.research.reliability.processes.victims import know_prices, on_paper
 from fabio.runtime.recorded import Again, Recorded, empty_machine
 from fabio.settings.load import load
 
@@ -26,7 +26,7 @@ UNTIL = "23:30"
 LONGEST_LIFE_S = 0.4
 EARLY, EARLY_S = 0.3, 0.3
 """This share is killed this soon after the fork: while it opens, verifies, repairs, recovers."""
-LIMIT_S = 60.0
+LIMIT_S = 240.0
 PREFIX = "fabio-kills-"
 Say = Callable[[str], None]
 
@@ -44,6 +44,7 @@ def kills_on_paper(n: int, say: Say) -> list[Bar]:
         for seed in range(-(-n // KILLS_A_DAY)):
             logs = home / f"seed-{seed}"
             kills = min(KILLS_A_DAY, n - done)
+            nursery.prepare(know_prices, seed)
             answered = _killed_often(nursery, logs, seed, kills)
             done += kills
             acted = [step.event.id for step in read_steps(logs) if isinstance(step.event, OperatorAsked)]

@@ -49,6 +49,10 @@ class Nursery:
         """Run a function in a process of its own, and give its id; what it prints goes to `output`."""
         return int(self._ask("start", child, arguments, str(output)))
 
+    def prepare(self, function: Child, *arguments: Any) -> None:
+        """Run a function where all children are forked from, so that they need not."""
+        self._ask("prepare", function, arguments)
+
     def wait(self, pid: int) -> int:
         """Wait for a child's end, and give its exit code: minus the signal where one ended it."""
         return int(self._ask("wait", pid))
@@ -80,6 +84,9 @@ def _nurse(pipe: Connection) -> None:
             return
         if words[0] == "wait":
             pipe.send(os.waitstatus_to_exitcode(os.waitpid(words[1], 0)[1]))
+            continue
+        if words[0] == "prepare":
+            pipe.send(words[1](*words[2]))
             continue
         pid = os.fork()
         if pid == 0:

@@ -54,7 +54,7 @@ def kills_at_venue(n: int, say: Say) -> list[Bar]:
                 differs += 1
             _arm(logs)
             say(f"{kill} of {n} kills, {len(venue.tags())} entries at the venue, the same after {longest_s:.1f} s")
-        ask(logs, "stop", timeout_s=30)
+        ask(logs, "stop", timeout_s=120)
         nursery.wait(pid)
         doubled = sum(count - 1 for count in Counter(venue.tags()).values())
         left = venue.held() + len(venue.working())
@@ -73,7 +73,7 @@ class _Venue:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url, timeout=30)
+        self._client = httpx.Client(base_url=url, timeout=120)
         token = self._client.post("/api/Auth/loginKey", json={"userName": "demo", "apiKey": "0123456789abc"}).json()
         self._client.headers["Authorization"] = f"Bearer {token['token']}"
 
@@ -112,7 +112,7 @@ def _gateway() -> Iterator[tuple[Path, _Venue]]:
         venue.close()
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
         process.stdout.close()
         shutil.rmtree(home, ignore_errors=True)
 

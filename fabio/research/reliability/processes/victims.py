@@ -10,8 +10,10 @@ from fabio.journal.world import FolderBusy
 from fabio.model.strategy import StrategyState
 from fabio.research.reliability.lab import Often, dressed
 from fabio.research.reliability.processes.nursery import REFUSED
+from fabio.runtime.demo import Demo
 from fabio.runtime.reopen import Ready, RunPlan
 from fabio.runtime.start import prepare, warm_up
+from fabio.runtime.wiring import instrument_of
 from fabio.settings.load import load
 
 SYMBOL = "MNQ"
@@ -22,6 +24,12 @@ LIVE_OVERRIDES = ("account.loss_floor=48000", "account.as_of=2026-05-29", "order
 def warm() -> None:
     """Load every kernel, once for all children."""
     warm_up(load(environment={}))
+
+
+def know_prices(seed: int) -> None:
+    """Follow the generated market to where a seed's first day begins: its sessions are no part of a start."""
+    settings = load(environment={})
+    Demo(settings, instrument_of(settings, SYMBOL), seed).day(0)
 
 
 def on_paper(logs: Path, seed: int, until: str, speed: float = math.inf) -> None:

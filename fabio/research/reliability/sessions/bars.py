@@ -76,7 +76,8 @@ def session_minutes(n: int, say: Say) -> list[Bar]:
             if ours != theirs:
                 wrong.append(f"{group} {wall:%Y-%m-%d %H:%M}: {ours}, not {theirs}")
         say(f"{group}: {len(moments)} minutes, {len(wrong)} wrong so far")
-    note = f"{len(groups)} product groups; {unsaid} minutes not judged, the exchange has not said yet"
+    open_days = ", ".join(f"{group} {date}" for group, date in hours.OPEN_QUESTIONS)
+    note = f"{len(groups)} product groups; {unsaid} minutes not judged, where sources differ: {open_days}"
     return [at_most("session_minutes_wrong", len(wrong), 0, judged, "; ".join([*wrong[:3], note])), _clocks()]
 
 
