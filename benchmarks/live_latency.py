@@ -48,7 +48,7 @@ from fabio.adapters.topstepx.signalr.protocol import (  # noqa: E402
     render,
 )
 from fabio.adapters.topstepx.signalr.reader import RecordReader  # noqa: E402
-from fabio.adapters.topstepx.signalr.timing import Clock as HubClock  # noqa: E402
+from fabio.adapters.topstepx.signalr.timing import HubClock  # noqa: E402
 from fabio.adapters.topstepx.stamps import stamp_text  # noqa: E402
 from fabio.journal.world import World, claim  # noqa: E402
 from fabio.model.tick import Ticks  # noqa: E402

@@ -14,6 +14,7 @@ _CODES = {
     "fabio.journal.world:OtherWorld": BAD_CONFIGURATION,
     "fabio.journal.world:WorldUnreadable": BAD_CONFIGURATION,
     "fabio.journal.world:FolderBusy": REFUSED,
+    "fabio.journal.account_lock:AccountBusy": REFUSED,
     "fabio.journal.files:JournalDamaged": FAILED,
     "fabio.journal.pen:JournalFailed": FAILED,
     "fabio.journal.room:NoRoom": BAD_CONFIGURATION,

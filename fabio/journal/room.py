@@ -2,8 +2,9 @@
 
 A full drive is met long before it is full: below 1 GiB nothing new starts, below 256 MiB entries
 end. What may hold something at a venue by its record begins all the same, to reduce it, down to
-16 MiB: it takes no entries until there is the room of a start. And 4 MiB lie in the file `ballast`: where the drive is full all the same, it is taken away,
-so that what is told while positions are closed (status, log, answers) has a place.
+16 MiB: it takes no entries until there is the room of a start. And 4 MiB lie in the file
+`ballast`: where the drive is full all the same, it is taken away, so that what is told while
+positions are closed (status, log, answers) has a place.
 """
 
 import errno

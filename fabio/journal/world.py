@@ -4,8 +4,10 @@ State is restored only from the same world, so that a live agent never learns it
 from a demo, nor a demo from yesterday's NQ.
 """
 
+import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from fabio.journal.sync import replace_file
 from fabio.journal.times import iso
 
 LOOKS, LOOK_S = 5, 0.01
+HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
+"""What a system answers to whoever wants a lock that another has."""
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +110,7 @@ class Claim:
     def __init__(self, folder: Path, descriptor: int) -> None:
         self._folder = folder
         self._descriptor: int | None = descriptor
+        self.then: Callable[[], None] = lambda: None  # what else is let go of, after the folder
 
     def release(self) -> None:
         """Let the next agent in."""
@@ -113,6 +118,7 @@ class Claim:
             (self._folder / "agent.pid").unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
+            self.then()
 
     def __enter__(self) -> "Claim":
         return self
@@ -159,7 +165,7 @@ def is_running(folder: Path) -> bool:
     path = folder / "agent.lock"
     if not path.exists():
         return False
-    descriptor = _lock(path)
+    descriptor = lock_file(path)
     if descriptor is None:
         return True
     os.close(descriptor)
@@ -191,15 +197,21 @@ def read_status(folder: Path) -> dict[str, Any] | None:
 def _lock_soon(path: Path) -> int | None:
     """Lock a file, or try again for a moment: somebody who only looks (`is_running`) has it that long."""
     for _ in range(LOOKS):
-        descriptor = _lock(path)
+        descriptor = lock_file(path)
         if descriptor is not None:
             return descriptor
         time.sleep(LOOK_S)
     return None
 
 
-def _lock(path: Path) -> int | None:
-    """Lock a file for this process; None where another holds it. The system lets go at its end."""
+def lock_file(path: Path) -> int | None:
+    """Lock a file for this process; None where another holds it. The system lets go at its end.
+
+    Raises
+    ------
+    OSError
+        If there is no file to be had, or the file system knows no locks.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if os.name == "nt":
@@ -210,7 +222,9 @@ def _lock(path: Path) -> int | None:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
         os.close(descriptor)
-        return None
+        if error.errno in HELD:
+            return None
+        raise
     return descriptor

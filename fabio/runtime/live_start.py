@@ -14,6 +14,7 @@ from fabio.adapters.topstepx.feed.past import Past, PastMarket
 from fabio.adapters.topstepx.records import Contract
 from fabio.engine.state import State
 from fabio.engine.venue.arming import entry_refusal
+from fabio.journal.account_lock import NoStateFolder, claim_account
 from fabio.journal.reader import last_remark
 from fabio.journal.room import START_BYTES, NoRoom, check_room
 from fabio.journal.world import Claim, World, claim
@@ -64,6 +65,8 @@ def prepare_live(plan: RunPlan, settings: Settings, say: Callable[[str], None]) 
         Credentials, account, contract, settings: a person's turn.
     VenueSilent
         If the venue cannot be asked.
+    AccountBusy
+        While another agent of this machine is live on the account, whatever its folder.
     OtherWorld, FolderBusy, RecoveryFailed, ...
         As a start on paper.
     """
@@ -74,13 +77,32 @@ def prepare_live(plan: RunPlan, settings: Settings, say: Callable[[str], None]) 
             settings, instrument, now_ns)))
     except (TemporaryError, WireError, PermanentError) as error:
         raise VenueSilent(f"{settings.topstepx.api_url} cannot be asked: {error}") from None
-    scene = open_scene(plan, settings, doors, sight, say)
+    account = _account_claimed(plan, settings, sight, say)
+    try:
+        scene = open_scene(plan, settings, doors, sight, say)
+    except BaseException:
+        account()
+        raise
+    scene.held.then = account
     try:
         return ready(scene, asyncio.run(ask_past(doors, sight, past_market(scene))), say)
     except BaseException:
         scene.back.sink.close()
         scene.held.release()
         raise
+
+
+def _account_claimed(
+    plan: RunPlan, settings: Settings, sight: Sight, say: Callable[[str], None],
+) -> Callable[[], None]:
+    """Make the account this agent's, where it may send orders; give what lets go of it."""
+    if plan.mode == "live":
+        try:
+            return claim_account(settings.topstepx.api_url, str(sight.account.id), plan.logs).release
+        except NoStateFolder as error:
+            say(f"warning: account {sight.account.name} cannot be locked, nothing keeps a second agent from it: "
+                f"{error}")
+    return lambda: None
 
 
 def table_at(settings: Settings, instrument: Instrument, now_ns: int) -> SessionTable:

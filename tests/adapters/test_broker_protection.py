@@ -345,6 +345,42 @@ def test_no_stop_is_placed_while_its_position_is_being_closed():
     run_virtual(story())
 
 
+def only_the_stop_is_lost(world):
+    world.venue.change(leg(world, "-SL").id, status=CANCELLED)
+    return world.until(lambda: world.of(BracketLost))
+
+
+def test_a_stop_of_its_own_that_waited_until_the_target_had_filled_is_cancelled():
+    async def story():
+        async with running() as world:
+            await protected(world, size=1)
+            await only_the_stop_is_lost(world)
+            world.venue.latency_s = 2.0
+            world.submit(own_stop())
+            await asyncio.sleep(0.5)
+            world.venue.fill(leg(world, "-TP").id)
+            world.venue.latency_s = 0.01
+            await asyncio.sleep(2)
+            assert world.venue.asked[TAG + "-S1"] == 1
+            assert leg(world, "-S1").status == CANCELLED
+            assert world.of(CommandFailed)[-1].command == "PlaceStop"
+    run_virtual(story())
+
+
+def test_no_stop_is_placed_where_another_leg_has_filled():
+    async def story():
+        async with running() as world:
+            await protected(world, size=1)
+            await only_the_stop_is_lost(world)
+            world.venue.fill(leg(world, "-TP").id)
+            await asyncio.sleep(0.5)
+            world.submit(own_stop())
+            await asyncio.sleep(3)
+            assert world.venue.asked[TAG + "-S1"] == 0
+            assert world.of(CommandFailed)[-1].reason.startswith("not sent: another leg filled")
+    run_virtual(story())
+
+
 def test_a_stop_of_its_own_waits_for_no_generation():
     async def story():
         async with running() as world:

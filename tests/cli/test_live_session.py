@@ -1,6 +1,7 @@
 """Live over real sockets: real processes of the agent, and of the gateway at 10 times the clock."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -263,6 +264,29 @@ def test_an_old_limit_lets_it_observe_and_never_arm(tmp_path: Path, gateway: str
     finally:
         session.close()
     assert "Traceback" not in session.output()
+
+
+def test_a_second_agent_on_the_account_is_refused_from_another_folder_until_the_first_is_gone(
+    session: Session, tmp_path: Path,
+) -> None:
+    session._environment |= {"XDG_STATE_HOME": str(tmp_path / "state")}
+    agent = session.start()
+    second = (*RUN, "--config", str(ROOT / "config"), "--logs", "other")
+    refused = session.say(*second)
+    assert refused.code == 6, refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert f"another agent (process {agent.pid}) is live on account {ACCOUNT_ID} at http" in refused.err
+    assert f"its records are in {session.logs}: stop it" in refused.err
+    assert not (tmp_path / "other" / "journal").exists()
+    same = session.say(*RUN, "--config", str(ROOT / "config"))
+    assert (same.code, f"another agent (process {agent.pid}) runs in logs" in same.err) == (6, True)
+    agent.kill()
+    agent.wait(LIMIT_S)
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "state").touch()  # no folder: it is said, and it goes on
+    session._environment |= {"HOME": str(tmp_path / "state")}
+    session.start()
+    assert "cannot be locked, nothing keeps a second agent from it" in session.output()
 
 
 @pytest.mark.parametrize(("changes", "arguments", "code", "words"), [

@@ -224,3 +224,17 @@ def test_an_incomplete_picture_proves_nothing_but_its_executions() -> None:
     assert desk.position() is None
     assert care(desk).unproven is not None
     assert not desk.sent(LookUpOrder)
+
+
+def test_f18_a_list_that_is_empty_too_soon_proves_nothing_against_executions_that_say_something_is_held() -> None:
+    desk = Desk().holding()
+    desk.filled("stop", steps=3, price=980)  # one more than was held: the venue is short one now
+    for _ in range(2):
+        desk.wait(2)
+        desk.picture()
+        assert care(desk).unproven is not None
+    assert care(desk).stray_steps == -1
+    desk.wait(2)
+    desk.picture()
+    assert care(desk).unproven is None
+    assert folds_again(desk)

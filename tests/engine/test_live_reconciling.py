@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from live_worlds import Desk, enter_each_bar, folds_again, names
+from live_worlds import BALANCE, Desk, enter_each_bar, folds_again, names
 
 from fabio.model import event as events
 from fabio.model import venue_fact as venue_facts
@@ -14,6 +14,7 @@ from fabio.model.command import (
     SubmitOrder,
     TakePicture,
 )
+from fabio.model.fact import TradeDateBegan
 from fabio.model.step import Step
 
 ACTS = (SubmitOrder, ClosePosition, PlaceStop, CancelVenueOrder)
@@ -277,3 +278,33 @@ def test_the_fill_of_a_close_is_not_taken_for_a_part_that_was_adopted_before_it(
     assert "FillBooked" in names(step)
     assert desk.position() is None
     assert folds_again(desk)
+
+
+def test_h12_a_trade_that_was_held_for_our_entry_needs_no_second_quiet_time() -> None:
+    desk = Desk(enter_each_bar(kind="limit", away=5)).entered()
+    desk.accepted()
+    desk.filled("close", steps=1)  # it may be an exit of our entry, whose fill was not told yet
+    desk.wait(2)
+    desk.happen(events.OrderCancelled(ts_ns=desk.now_ns, market=0, order_id=desk.order().id, reason="not to fill"))
+    desk.wait(8)
+    assert desk.facts(venue_facts.FillStray)
+    assert "GapSeen" in names(desk.picture(desk.entry("cancelled"), held=-1))
+    desk.wait(2)
+    desk.picture(desk.entry("cancelled"), held=-1)
+    assert desk.venue.foreign_steps == {0: -1}  # twelve seconds after it was heard of
+    assert folds_again(desk)
+
+
+@pytest.mark.parametrize("kind", ["a day", "an arming"])
+def test_what_was_adopted_is_forgotten_with_the_day_and_with_the_arming(kind: str) -> None:
+    desk = closed_unheard(Desk().holding())
+    assert desk.venue.adopted
+    engine = desk.drive.engine
+    if kind == "a day":
+        engine.apply(TradeDateBegan(trade_date="2024-10-08", day_start_balance=BALANCE, loss_floor=BALANCE))
+    else:
+        engine.apply(venue_facts.Disarmed(reason="flat"))
+        assert desk.venue.adopted  # what is told late of it is no reason to halt
+        engine.apply(venue_facts.Armed(
+            account="PRAC-1", balance=BALANCE, day_start_balance=BALANCE, loss_floor=BALANCE, until_ns=desk.now_ns))
+    assert desk.venue.adopted == []

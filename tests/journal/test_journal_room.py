@@ -38,3 +38,31 @@ def test_a_full_drive_gives_no_ballast_and_stops_nobody(tmp_path):
     lay_ballast(tmp_path, FaultyDisk(faults=(Fault(number=2),)))
     with pytest.raises(OSError, match="Input/output"):
         lay_ballast(tmp_path, FaultyDisk(faults=(Fault(number=2, code=5),)))
+
+
+def test_a_live_record_is_brought_back_with_less_room_but_not_with_none(tmp_path):
+    disk, logs = FaultyDisk(), tmp_path / "logs"
+    disk.free = 1023 * MIB
+    with pytest.raises(NoRoom):
+        check_room(logs, disk, is_live=True)  # a new folder has nothing to reduce
+    (logs / "journal").mkdir(parents=True)
+    with pytest.raises(NoRoom):
+        check_room(logs, disk, is_live=True)
+    (logs / "journal" / "2024-10-04.jsonl").touch()
+    with pytest.raises(NoRoom):
+        check_room(logs, disk)
+    disk.free = 16 * MIB
+    assert "16 MiB are free" in check_room(logs, disk, is_live=True)
+    disk.free -= 1
+    with pytest.raises(NoRoom):
+        check_room(logs, disk, is_live=True)
+    disk.free = 1024 * MIB
+    assert check_room(logs, disk, is_live=True) == ""
+
+
+def test_entries_may_need_more(tmp_path):
+    disk = FaultyDisk()
+    disk.free = 1024 * MIB - 1
+    assert "1,023 MiB are free on the drive of the record, entries need 1,024" in room_words(tmp_path, disk, 1024 * MIB)
+    disk.free += 1
+    assert room_words(tmp_path, disk, 1024 * MIB) == ""

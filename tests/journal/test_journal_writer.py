@@ -9,7 +9,7 @@ from journal_stories import ES, START_NS, day, step, ticks
 
 from fabio.journal.files import JournalDamaged, day_files
 from fabio.journal.pen import Pen
-from fabio.journal.reader import read_remarks, read_steps, verify
+from fabio.journal.reader import last_remark, read_remarks, read_steps, verify
 from fabio.journal.tape import TapeReader, TapeWriter
 from fabio.journal.writer import Journal, JournalFailed
 from fabio.model import fact
@@ -262,6 +262,24 @@ def test_a_failed_sync_is_never_tried_again(tmp_path):
     assert journal.durable_seq == 1
     assert set(disk.refused.values()) == {0}
     journal.close()
+
+
+def test_the_last_remark_of_a_kind_is_found_in_whichever_file_it_stands(tmp_path):
+    assert last_remark(tmp_path, "run") is None
+    journal = Journal(tmp_path)
+    journal.roll("2026-05-28")
+    journal.remark("run", START_NS, {"build": "1"})
+    journal.remark("run", START_NS, {"build": "2"})
+    journal.remark("stop", START_NS, {})
+    journal.append(_date(1, "2026-05-28"))
+    journal.roll("2026-05-29")
+    journal.append(_date(2, "2026-05-29"))
+    journal.remark("stop", START_NS, {"why": "night"})
+    journal.close()
+    assert len(day_files(tmp_path / "journal", ".jsonl")) == 2
+    assert last_remark(tmp_path, "run").data == {"build": "2"}
+    assert last_remark(tmp_path, "stop").data == {"why": "night"}
+    assert last_remark(tmp_path, "hole") is None
 
 
 def test_remarks_stand_in_the_chain_without_a_number(tmp_path):

@@ -17,7 +17,7 @@ GUARDS = "fabio/guards"
 OF_GUARDS = ("tests/guards/",)
 OF_EXIT = ("tests/portfolio/test_pretrade.py", "tests/engine/test_exit_box.py")
 OF_ENGINE = tuple(f"tests/engine/test_{name}.py" for name in (
-    "exit_box", "closing", "engine_timer", "entry_numbers", "session_gate", "live_arming", "engine_stories",
+    "exit_box", "closing", "halting", "engine_timer", "entry_numbers", "session_gate", "live_arming", "engine_stories",
     "live_flat", "live_orders", "live_fills", "live_protection", "model_authority",
 ))
 TESTS = (*OF_GUARDS, *dict.fromkeys(OF_EXIT + OF_ENGINE))

@@ -19,7 +19,7 @@ from fabio.engine.moving import move
 from fabio.engine.state import MarketRecord, OrderRecord
 from fabio.engine.trades import close_trade
 from fabio.engine.turn import LIVE_ENTRY_STATES, Turn
-from fabio.engine.venue.folds import explains
+from fabio.engine.venue.explaining import explains
 from fabio.model.fact import FillBooked, StopPlaced
 from fabio.model.order import Fill
 from fabio.model.venue_fact import (

@@ -5,20 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fabio.engine.venue.explaining import explains
 from fabio.engine.venue.records import FILLS_KEPT, Adopted, Care, Errand, Gap, Sighting, Trip, Unproven
 from fabio.model import fact as facts
 from fabio.model import venue_fact as live
-from fabio.model.order import Fill
 from fabio.portfolio.positions import with_bracket
 
 if TYPE_CHECKING:
     from fabio.engine.state import MarketRecord, State
 
-NS = 1_000_000_000
-LATE_NS = 2 * NS
-"""An execution is dated so much after what it explains was adopted, at most: two clocks differ."""
-CAME_BACK_NS = 300 * NS
-"""So long after we took something for closed what turns up is that, and no new one of somebody else's."""
 LIVE_STATES = frozenset({"in_flight", "working", "partly_filled", "unknown"})
 
 
@@ -255,25 +250,6 @@ def _fill_explained(state: "State", fact: live.FillExplained) -> None:
             kept.append(adopted)
     state.venue.adopted = kept
     remember_fill(state, fill.id)
-
-
-def explains(state: "State", adopted: Adopted, fill: Fill) -> bool:
-    """Tell whether an execution may be one that was adopted before it came.
-
-    One of a later trip never is. A later one of the same trip may be where nothing of it is held any
-    more: the picture was wrong, and what it hid was closed after it.
-    """
-    tagged = fill.order_id != ""
-    if (adopted.market, adopted.side) != (fill.market, fill.side) or (tagged and adopted.order_id != fill.order_id):
-        return False
-    if adopted.entry or (tagged and fill.leg == "entry"):
-        return tagged and adopted.entry and fill.leg == "entry"
-    held, when_ns = state.markets[fill.market], fill.ts_ns - state.venue.skew_ns
-    trip = held.care.trip
-    if trip is not None and trip.opened_ns > adopted.opened_ns and fill.ts_ns >= trip.opened_ns:
-        return False
-    until_ns = adopted.ts_ns + (LATE_NS if held.position is not None else CAME_BACK_NS)
-    return when_ns <= until_ns
 
 
 # -- orders and protection ------------------------------------------------------------------

@@ -24,7 +24,8 @@ def prove(turn: Turn, picture: VenuePicture, findings: Findings) -> None:
     for index, record in enumerate(turn.state.markets):
         care = record.care
         unproven = care.unproven
-        if unproven is None or picture.taken_ns < care.touched_ns + LEGS_SETTLE_NS:
+        settle_ns = QUIET_NS if care.stray_steps else LEGS_SETTLE_NS  # a list that lags hides what executions tell of
+        if unproven is None or picture.taken_ns < care.touched_ns + settle_ns:
             continue
         there = findings.positions.get(index, 0) - turn.state.venue.foreign_steps.get(index, 0)
         if there == 0 and _nothing_of_ours(turn, picture, index):

@@ -1,29 +1,23 @@
 """The venue's picture against the book: what follows from it, and when.
 
 Theory. `portfolio.reconcile` says what differs; here stands when it counts. A picture older
-than the last thing that happened in a market says nothing of it (H04). A position that
-differs is flagged only after five quiet seconds, since REST lags the hub by as much (F18),
-and settled only at a second look; then the venue is right. Where it holds *less* than its own
-executions made, no execution says why, and no leg of ours is listed as filled, the venue
-contradicts itself: whoever closes what we hold, person, stop or liquidation, leaves an
-execution. Then it has to say so without a break for `UNTOLD_NS`, entries wait meanwhile, and
-what is taken for closed in the end is closed at the venue too. An order that a list does not
-show is looked up by name before anything is believed of it. Nothing here sends an order that
-could make a position larger: it cancels, closes, asks, and books.
+than the last thing that happened in a market says nothing of it (H04). An order that a list
+does not show is looked up by name before anything is believed of it; positions that differ are
+`adopting`'s. Nothing here sends an order that could make a position larger: it cancels, closes,
+asks, and books.
 """
 
 import msgspec
 
-from fabio.engine.halting import halt, is_halted_for_good, send_close
+from fabio.engine.halting import halt, is_halted_for_good
 from fabio.engine.moving import move
 from fabio.engine.state import State
 from fabio.engine.turn import Turn
 from fabio.engine.venue import duties
-from fabio.engine.venue.adopting import settle
-from fabio.engine.venue.folds import CAME_BACK_NS
+from fabio.engine.venue.adopting import follow_differences
 from fabio.engine.venue.fills import TAG_SLACK_NS, take_fills
 from fabio.engine.venue.protection import doubt_stop, miss_stop, see_bracket
-from fabio.engine.venue.proving import LEGS_SETTLE_NS, QUIET_NS, agree, prove
+from fabio.engine.venue.proving import LEGS_SETTLE_NS, agree, prove
 from fabio.model import event as events
 from fabio.model.command import CancelVenueOrder
 from fabio.model.order import DONE_STATES
@@ -31,19 +25,15 @@ from fabio.model.venue import VenueOrder, VenuePicture
 from fabio.model.venue_fact import (
     FlatWanted,
     ForeignSeen,
-    GapClosed,
-    GapSeen,
     OrderNotFound,
     OrphanAsked,
     PictureSeen,
     VenueChanged,
     VenueRefused,
 )
-from fabio.portfolio.reconcile import Book, BookOrder, Findings, Settlement, compare, settle_gap
+from fabio.portfolio.reconcile import Book, BookOrder, Findings, compare
 
 NS = 1_000_000_000
-SECOND_LOOK_NS, THIRD_LOOK_NS, UNTOLD_NS = 1 * NS, 6 * NS, 40 * NS
-"""How long a difference has to last: longer where its stop works, the longest where no execution explains it."""
 SEEN_NS = 2 * NS
 """So long after a fill its bracket, and after a report its order, has to be in a picture."""
 LOOKS, LOOKS_OVER_NS = 3, 10 * NS
@@ -209,7 +199,7 @@ def _follow(turn: Turn, picture: VenuePicture) -> None:
     _look_for_missing(turn, findings, taken_ns)
     if turn.state.venue.has_orders or any(record.care.unproven is not None for record in turn.state.markets):
         _cancel_orphans(turn, findings.orphans, taken_ns)
-    settled = _follow_differences(turn, picture, findings)
+    settled = follow_differences(turn, picture, findings, book_of(turn.state))
     findings = compare(book_of(turn.state), picture)  # what was taken over differs no more
     for sight in findings.sights:
         if sight.market in settled:  # what the book has of it is from this picture
@@ -262,69 +252,3 @@ def _cancel_orphans(turn: Turn, orphans: tuple[VenueOrder, ...], taken_ns: int) 
         turn.command(CancelVenueOrder(
             venue_id=order.venue_id, market=order.market, reason=f"{order.leg} of {order.order_id} is left over"
         ))
-
-
-def _follow_differences(turn: Turn, picture: VenuePicture, findings: Findings) -> set[int]:
-    """Flag positions that differ, settle those that differ still at a second look; give the settled markets."""
-    settled = set()
-    venue = turn.state.venue
-    different = {each.market for each in findings.differences}
-    stopped = {sight.market for sight in findings.sights}
-    book = book_of(turn.state)
-    _close_what_came_back(turn, picture, findings)
-    for market in [market for market in venue.gaps if market not in different]:
-        turn.note(GapClosed(market=market, reason="venue and book agree"))
-    for difference in findings.differences:
-        care = turn.state.markets[difference.market].care
-        if picture.taken_ns < care.touched_ns + QUIET_NS:
-            continue
-        gap = venue.gaps.get(difference.market)
-        same = gap is not None and (gap.held_steps, gap.venue_steps) == (
-            difference.held_steps, difference.venue_steps
-        )
-        if gap is None or not same:
-            turn.note(GapSeen(
-                market=difference.market, held_steps=difference.held_steps, venue_steps=difference.venue_steps,
-                taken_ns=picture.taken_ns,
-            ))
-        else:
-            found = settle_gap(book, difference, findings.ahead)
-            if picture.taken_ns < gap.taken_ns + _patience_ns(turn.state, picture, found, difference.market, stopped):
-                continue
-            if found.foreign_steps and care.unproven is not None and care.unproven.closing:
-                continue  # it came of our own closing, and is closed too
-            settle(turn, picture, difference, found)
-            settled.add(difference.market)
-    return settled
-
-
-def _patience_ns(
-    state: State, picture: VenuePicture, found: Settlement, market: int, stopped: set[int]
-) -> int:
-    """Say for how long a difference has to last: where what we hold is gone and nothing says why, the longest."""
-    position = state.markets[market].position
-    if found.exit_steps and position is not None:
-        filled = sum(order.filled_steps for order in picture.orders
-                     if order.order_id == position.order_id and order.leg != "entry")
-        if filled - state.orders[position.order_id].venue.exit_steps < found.exit_steps:
-            return UNTOLD_NS
-    return THIRD_LOOK_NS if market in stopped else SECOND_LOOK_NS
-
-
-def _close_what_came_back(turn: Turn, picture: VenuePicture, findings: Findings) -> None:
-    """Close what was taken for closed without an execution, where the venue holds it still: it is ours."""
-    for difference in findings.differences:
-        care = turn.state.markets[difference.market].care
-        closing = care.unproven is not None and care.unproven.closing
-        if difference.held_steps or closing or picture.taken_ns < care.touched_ns + LEGS_SETTLE_NS:
-            continue
-        if care.trip is None or picture.taken_ns > care.trip.closed_ns + CAME_BACK_NS:
-            continue
-        steps = difference.venue_steps - turn.state.venue.foreign_steps.get(difference.market, 0)
-        adopted = sum(-each.side * each.steps for each in turn.state.venue.adopted
-                      if each.market == difference.market and not each.entry
-                      and each.opened_ns >= care.trip.opened_ns)
-        if steps * adopted > 0 and abs(steps) <= abs(adopted):
-            why = "what was taken for closed is held still"
-            turn.note(FlatWanted(market=difference.market, reason=why, closing=True, kill=False))
-            send_close(turn, difference.market, why)

@@ -68,6 +68,8 @@ class Protecting:
         elif tag in self._sent or any(each.custom_tag == tag for each in book.family(command.order_id)):
             self._reach.counts["stops asked for twice"] += 1
             await self._settle(command, Unknown("it was sent before, and is not sent again"), tag)
+        elif self._is_over(command.order_id):
+            tell_failed(self._reach, command, True, "not sent: another leg filled, and its position is over")
         else:
             self._sent.add(tag)
             await self._place(command, body, tag)
@@ -102,7 +104,18 @@ class Protecting:
             self._known.book.learn(outcome.order_id,
                                    Tag(command.order_id, "stop", native=False, number=command.number))
             self._known.executions.identified(outcome.order_id)
+            if self._is_over(command.order_id, outcome.order_id):  # it waited for its place, and came too late
+                await self._reach.cancel(outcome.order_id)
         await self._settle(command, outcome, tag)
+
+    def _is_over(self, order_id: str, own_id: int | None = None) -> bool:
+        """Tell whether another leg closed all of an order: only a fill says so, lists may lag."""
+        book = self._known.book
+        entry, target = book.entry(order_id), book.target(order_id)
+        legs = [each for each in (*book.stops(order_id), target) if each is not None and each.id != own_id]
+        return entry is not None and not is_live(entry) and any(
+            each.status == OrderStatus.FILLED and filled(each) >= filled(entry) for each in legs
+        )
 
     async def _settle(self, command: PlaceStop, outcome: Outcome, tag: str) -> None:
         """Make sure whether the stop works; the event for it comes from the guardian."""
