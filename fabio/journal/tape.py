@@ -216,9 +216,7 @@ class TapeWriter:
         if not self._waiting:
             return
         file = self._file or self._begin()
-        waiting = self._waiting
-        # a replay's ranges are one by now; live, every tick is a batch of its own
-        data = _pack(waiting[0] if len(waiting) == 1 else Ticks.joined(waiting))
+        data = _pack(Ticks.joined(self._waiting))  # live, every tick is a batch of its own
         self._waiting.clear()
         self._waiting_ticks = 0
         self._pen.put(lambda: file.write(data), len(data))

@@ -83,7 +83,9 @@ class Ticks:
 
     @classmethod
     def joined(cls, parts: Sequence["Ticks"]) -> "Ticks":
-        """Put parts one behind the other."""
+        """Put parts one behind the other; one alone is given as it is."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(
             np.concatenate([part.ts_event_ns for part in parts]),
             np.concatenate([part.ts_recv_ns for part in parts]),

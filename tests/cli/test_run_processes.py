@@ -163,7 +163,8 @@ def test_a_reader_that_goes_away_ends_the_run_in_order(tmp_path: Path) -> None:
 
 
 IN_A_TERMINAL = """
-import os, pty, sys
+import os, pty, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what began the tests may ignore it, and then a run goes on
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.executable, [sys.executable, "-m", "fabio", *sys.argv[1:]])
