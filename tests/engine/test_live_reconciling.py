@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from live_worlds import BALANCE, Desk, enter_each_bar, folds_again, names
 
@@ -87,6 +88,18 @@ def test_f18_a_position_that_no_execution_closed_has_to_be_missing_without_a_bre
     assert "PositionAdopted" in names(step)
     assert ClosePosition in [type(command) for command in step.commands]  # a list that lied leaves nothing bare
     assert folds_again(desk)
+
+
+def test_a_position_whose_close_could_not_be_booked_needs_no_longer_look_than_any_other() -> None:
+    """The venue set its clock back: the close is dated before the entry, and is told as a stray."""
+    desk = Desk().holding()
+    desk.told(msgspec.structs.replace(desk.a_fill("close"), ts_ns=desk.now_ns - 1_000_000_000))
+    assert desk.facts(venue_facts.FillStray)
+    assert desk.position() is not None
+    for _ in range(8):
+        desk.wait(2)
+        desk.picture(desk.entry())
+    assert desk.position() is None
 
 
 def test_f18_what_was_taken_for_closed_and_is_held_still_is_ours_and_closed() -> None:

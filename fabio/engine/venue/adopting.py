@@ -2,10 +2,10 @@
 
 Theory. A position that differs is flagged only after five quiet seconds, since REST lags the
 hub by as much (F18), and settled only at a second look. Where the venue holds *less* than its
-own executions made, no execution says why, and no leg of ours is listed as filled, it
-contradicts itself: whoever closes what we hold, person, stop or liquidation, leaves an
-execution. Then it has to say so without a break for `UNTOLD_NS`, entries wait meanwhile, and
-what is taken for closed in the end is closed at the venue too.
+own executions made, no execution says why (not even one that could not be booked), and no leg
+of ours is listed as filled, it contradicts itself: whoever closes what we hold, person, stop or
+liquidation, leaves an execution. Then it has to say so without a break for `UNTOLD_NS`, entries
+wait meanwhile, and what is taken for closed in the end is closed at the venue too.
 
 What was closed of ours, or filled of our entries, is booked with an execution made up for it,
 named as such; the real one, should it come late, is counted no second time. Where not even a leg
@@ -75,7 +75,9 @@ def _patience_ns(
     if found.exit_steps and position is not None:
         filled = sum(order.filled_steps for order in picture.orders
                      if order.order_id == position.order_id and order.leg != "entry")
-        if filled - state.orders[position.order_id].venue.exit_steps < found.exit_steps:
+        told = filled - state.orders[position.order_id].venue.exit_steps
+        told += max(-position.side * state.markets[market].care.stray_steps, 0)  # executions nobody could place
+        if told < found.exit_steps:
             return UNTOLD_NS
     return THIRD_LOOK_NS if market in stopped else SECOND_LOOK_NS
 
