@@ -54,8 +54,8 @@ def test_an_agent_that_is_killed_and_one_that_hangs_go_on_as_if_nothing_had_been
         until(lambda: told(logs).get("state") == "ready", supervisor)
         os.kill(told(logs)["pid"], signal.SIGUSR1)
         stacks = logs / "agent.err"
-        until(lambda: stacks.exists() and "cli/run.py" in stacks.read_text(), supervisor)  # and it lives on
-        assert "most recent call first" in stacks.read_text()
+        # a stack shows its upper hundred frames: of a kernel that is being loaded, nothing of ours
+        until(lambda: stacks.exists() and "most recent call first" in stacks.read_text(), supervisor)  # it lives on
         assert told(logs)["starts"] == 1
         until(lambda: lived_through(logs) > 2_000, supervisor)
         os.kill(told(logs)["pid"], signal.SIGKILL)
