@@ -7,8 +7,8 @@ end. What may hold something at a venue by its record begins all the same, to re
 positions are closed (status, log, answers) has a place.
 """
 
-import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from fabio.journal.sync import SYSTEM, Disk, write_whole
@@ -64,9 +64,9 @@ def room_words(folder: Path, disk: Disk = SYSTEM, entries_bytes: int = ENTRIES_B
 
 
 def lay_ballast(folder: Path, disk: Disk = SYSTEM) -> None:
-    """Set space aside, where it is not yet; a drive that has none to give gets none."""
+    """Set space aside, where it is not yet; a drive that has none to give, or fails, is the journal's to meet."""
     path = folder / BALLAST
-    try:
+    with suppress(OSError):
         if path.exists() and path.stat().st_size >= BALLAST_BYTES:
             return
         disk.remove(path)
@@ -76,9 +76,6 @@ def lay_ballast(folder: Path, disk: Disk = SYSTEM) -> None:
                 write_whole(descriptor, os.urandom(MIB), disk)  # zeros take no room on some file systems
         finally:
             disk.close(descriptor)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
 
 
 def drop_ballast(folder: Path, disk: Disk = SYSTEM) -> None:

@@ -19,6 +19,8 @@ from typing import NamedTuple
 NS = 1_000_000_000
 AHEAD_NS = NS
 """The wall clock is so much ahead: this machine slept, or somebody set its clock."""
+LEAST_S = 1e-6
+"""Less is lost in the sum of a time and a rest: who waits for the rest would wait again and again."""
 logger = logging.getLogger("fabio.clock")
 
 
@@ -89,8 +91,8 @@ class Clock:
         return self._passed_ns() / 1e9
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for seconds of this clock."""
-        await asyncio.sleep(max(seconds, 0.0) / self.rate)
+        """Wait for seconds of this clock; a rest that no clock could show is a microsecond."""
+        await asyncio.sleep((max(seconds, LEAST_S) if seconds > 0.0 else 0.0) / self.rate)
 
     def _passed_ns(self) -> int:
         passed = self._monotonic_ns() - self._start.monotonic_ns

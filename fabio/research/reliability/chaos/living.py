@@ -303,11 +303,9 @@ class Living:
     async def _beat(self) -> None:
         while True:
             assert self.ready is not None
+            self.ready.sink.commit()
             if self.plot.drive:
-                self.ready.sink.commit()
                 self.ready.agent.mind_drive(looks=True)
-            else:
-                self.ready.sink.flush()
             await asyncio.sleep(FLUSH_S)
 
     async def _write(self) -> None:

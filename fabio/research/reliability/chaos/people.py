@@ -89,6 +89,7 @@ class People:
             self._run.watch.blocked_ns = life.now_ns
         if verb in ("arm", "disarm"):
             outcome, words = await life.answer(request)
+            ready.sink.secure(driver.engine.state.seq)
             self._run.tell(f"{verb}: {outcome}, {words}")
             return
         driver.happen(event_of(request, life.now_ns))
