@@ -168,6 +168,14 @@ class Inbox:
         except OSError:
             return False
 
+    def halt_words(self) -> str:
+        """Say why the file `HALT` stands there, as far as it says so itself."""
+        try:
+            text = (self._folder / "HALT").read_text("utf-8", "replace").strip()[:200]
+        except OSError:
+            text = ""
+        return f"the file HALT: {mask_keys(text)}" if text else "the file HALT is in the folder"
+
     def _read(self, id_: str, now_ns: int) -> Request | Answer | None:
         """Give a request that is to act, or the answer to one that is not; None if it is gone, or unreadable now."""
         def answer(outcome: Outcome, message: str) -> Answer:

@@ -30,7 +30,6 @@ from fabio.journal.times import iso
 from fabio.journal.world import write_status
 from fabio.model.event import DisarmAsked, LessonArrived, OperatorAsked
 from fabio.model.step import Step
-from fabio.regime.wording import mask_keys
 from fabio.runtime.board import Board
 from fabio.runtime.drive import Driver
 from fabio.runtime.folder import FolderSink
@@ -162,7 +161,7 @@ class Agent:
                     self._take_request(waiting)
             if self._inbox.halted_by_file and not is_halted_for_good(self.driver.engine.state):
                 self._ask(OperatorAsked(ts_ns=self.now_ns, id=f"HALT-{time.time_ns()}", verb="halt",
-                                        reason=self._halt_words()))
+                                        reason=self._inbox.halt_words()))
             if self._stop_soon:
                 self._stop(self._stop_soon)
             await asyncio.sleep(INBOX_S)
@@ -210,20 +209,8 @@ class Agent:
     def _soon(self, answering: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(answering, name=name)
         self._answers.add(task)
-        task.add_done_callback(self._answered)
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        self._answers.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("the request %s has no answer: %s", task.get_name(), error, exc_info=error)
-
-    def _halt_words(self) -> str:
-        """Say why the file HALT stands there, as far as it says so itself."""
-        try:
-            text = (self.folder / "HALT").read_text("utf-8", "replace").strip()[:200]
-        except OSError:
-            text = ""
-        return f"the file HALT: {mask_keys(text)}" if text else "the file HALT is in the folder"
+        task.add_done_callback(self._answers.discard)
+        task.add_done_callback(_say_if_failed)
 
     def _ask(self, event: OperatorAsked | LessonArrived) -> Step:
         step = self.driver.happen(event)
@@ -288,6 +275,11 @@ class Agent:
                 signal.signal(number, lambda *_, words=words: loop.call_soon_threadsafe(self.stop, words))
         if hasattr(signal, "SIGUSR1") and sys.__stderr__ is not None:  # a supervisor asks what a silent agent does
             faulthandler.register(signal.SIGUSR1, sys.__stderr__, all_threads=True)
+
+
+def _say_if_failed(answering: asyncio.Task[None]) -> None:
+    if not answering.cancelled() and (error := answering.exception()) is not None:
+        logger.error("the request %s has no answer: %s", answering.get_name(), error, exc_info=error)
 
 
 def settle_memory() -> None:

@@ -153,25 +153,23 @@ class FMELRecorder(bt.Analyzer):  # type: ignore[misc]  # Backtrader has no type
         if self._acts_early or self._caught:
             self.next()
 
+    @_harmless
     def next(self) -> None:
         """Keep what there is to know of one decision."""
-        try:  # as `_harmless` does, without a call more at each bar
-            reader, reasons = self._reader or self._wire(), self._reasons
-            if reasons is None:
-                row = [self._cash, self._value, NOT_STATED, None]
-            else:
-                row = [self._cash, self._value, reasons.why(), reasons.sure()]
-            for data in self.datas:
-                position = self._position_of(data)
-                row += (position.size, position.price)
-            row += reader.read()
-            full = self._ledger.add(row)
-            if self._caught or self._closed:
-                self._note_sparse()
-            if full or self.storage.stream_realtime:
-                self._flush()
-        except Exception as error:  # noqa: BLE001 - the edge
-            self._failed(f"next: {type(error).__name__}: {error}")
+        reader, reasons = self._reader or self._wire(), self._reasons
+        if reasons is None:
+            row = [self._cash, self._value, NOT_STATED, None]
+        else:
+            row = [self._cash, self._value, reasons.why(), reasons.sure()]
+        for data in self.datas:
+            position = self._position_of(data)
+            row += (position.size, position.price)
+        row += reader.read()
+        full = self._ledger.add(row)
+        if self._caught or self._closed:
+            self._note_sparse()
+        if full or self.storage.stream_realtime:
+            self._flush()
 
     @_harmless
     def stop(self) -> None:
