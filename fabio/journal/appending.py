@@ -35,6 +35,7 @@ class AppendFile:
         self._is_marked = is_marked
         self._descriptor: int | None = None
         self._bytes = 0
+        self._synced_bytes = -1  # of which it is known, and noted, that they are on the drive
         self._is_broken = False
 
     def begin(self) -> None:
@@ -68,12 +69,15 @@ class AppendFile:
         """
         if self._descriptor is None and not (self._is_marked and self.path.exists()):
             return  # nothing was written, in no earlier run either
+        if self._bytes == self._synced_bytes and not self._is_broken:
+            return
         try:
             self._disk.sync(self._opened("sync"))
             if self._is_marked:
                 self._disk.put(self.path.parent / MARK, _mark(self.path, self._bytes))
         except OSError as error:
             raise self._refused("sync", error) from error
+        self._synced_bytes = self._bytes
 
     def finish(self) -> None:
         """Sync and let go, and let the file be only read from now on."""

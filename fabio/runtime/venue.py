@@ -211,6 +211,7 @@ class Venue:
         clocks = hub_clock(clock)
         self.sight = sight
         self.rest = doors.open_rest(clock)
+        self.rest.tokens.was_good = True  # it let somebody in to what was seen
         self.counts: Counter[str] = Counter()
         traded = TradedContracts([TradedContract(market=0, contract_id=contract_id, instrument=instrument)])
         self.broker = Broker(

@@ -178,7 +178,7 @@ def test_a_dead_token_is_renewed_for_the_hub():
     run_virtual(story())
 
 
-def test_refused_credentials_end_the_start_but_not_a_running_agent():
+def test_refused_credentials_do_not_end_a_running_agent():
     async def refuse(urgency=None):
         raise CredentialsRefused("the API key is wrong")
 
@@ -186,9 +186,6 @@ def test_refused_credentials_end_the_start_but_not_a_running_agent():
         venue = FakeVenue()
         venue.tokens.bearer = refuse
         async with running(venue, up=False) as world:
-            with pytest.raises(CredentialsRefused):
-                await world.broker.hub_token(None)
-            await world.up()
             with pytest.raises(TemporaryError) as caught:
                 await world.broker.hub_token(None)
             assert caught.value.delay_s == 60

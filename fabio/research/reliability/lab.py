@@ -157,6 +157,7 @@ class World:
         self.settings = trading_often(settings) if often else settings
         self.start_ns = int(ticks.ts_recv_ns[0]) - BEFORE_NS
         self._loop, self._since_s = loop, loop.time()
+        self._read_s, self._read_ns = self._since_s, 0  # the loop's time as it was read last, in both units
         self._event_ns = 0
         self._slept_ns = self._set_ns = 0
         plan = GatewayPlan(accounts=(AccountPlan(limits=self.settings.account),), assumptions=self.settings.exchange,
@@ -197,8 +198,10 @@ class World:
 
     def _monotonic_ns(self) -> int:
         """Give the loop's time; at an event of the gateway its own, as floats add up to a nanosecond or two."""
-        now_ns = round((self._loop.time() - self._since_s) * 1e9)
-        return self._event_ns if abs(now_ns - self._event_ns) < FLOAT_NS else now_ns
+        now_s = self._loop.time()
+        if now_s != self._read_s:
+            self._read_s, self._read_ns = now_s, round((now_s - self._since_s) * 1e9)
+        return self._event_ns if abs(self._read_ns - self._event_ns) < FLOAT_NS else self._read_ns
 
     async def drive(self) -> None:
         """Let the gateway live through its time, event by event; what a call brings about may come before all else."""

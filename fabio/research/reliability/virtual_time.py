@@ -29,11 +29,13 @@ class _Jumping(selectors.DefaultSelector):
         elif self._turns > MOST_TURNS:
             self._turns = 0
             raise ClockStandsStill(f"{MOST_TURNS} turns of the loop at {self.now_s:.6f} s")
+        if timeout == 0.0:
+            return []  # somebody's turn is due now; whoever wakes the loop from outside is heard when nobody's is
         ready = super().select(0)
         if not ready:
             if timeout is None:
                 raise RuntimeError("every task waits for something that nobody will do")
-            self.now_s += max(timeout, 0.0)
+            self.now_s += timeout
         return ready
 
 

@@ -108,7 +108,6 @@ class Broker:
         self._closing = Closing(reach, self._known, self._positions)
         self._lanes = Lanes()
         self._log_in_anew = False
-        self._was_connected = False
 
     @property
     def generation(self) -> int:
@@ -164,7 +163,6 @@ class Broker:
     def notice(self, notice: Notice) -> None:
         """Take what the user hub tells of itself: its observer."""
         if isinstance(notice, Connected):
-            self._was_connected = True
             self._positions.forget()
         self._life.notice(notice)
 
@@ -183,10 +181,8 @@ class Broker:
         Raises
         ------
         TemporaryError, WireError
-            If there is none now. Once the hub was connected a refusal is one of them: whoever
+            If there is none now. A refusal is one of them: the start has been let in, and whoever
             holds a position must not end because of it.
-        CredentialsRefused, PermanentError
-            If the venue lets us in no more, and never did.
         """
         tokens = self._reach.rest.tokens
         try:
@@ -195,8 +191,6 @@ class Broker:
                 token = await tokens.renew(token)
             self._log_in_anew = False
         except (CredentialsRefused, PermanentError) as error:
-            if not self._was_connected:
-                raise
             self._reach.note(f"no token for the user hub: {error}")
             raise TemporaryError(str(error), delay_s=AFTER_REFUSAL_S) from None
         return token.get_secret_value()

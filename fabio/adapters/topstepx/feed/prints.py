@@ -124,5 +124,6 @@ class PrintTaker:
         head = min(len(last), REMEMBERED - place)
         for kept, column in zip(self._ring, columns, strict=True):
             kept[place : place + head] = column[:head]
-            kept[: len(last) - head] = column[head:]
+            if head < len(last):
+                kept[: len(last) - head] = column[head:]
         self._ringed += len(last)

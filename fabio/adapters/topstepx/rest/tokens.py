@@ -65,6 +65,11 @@ class Tokens:
 
     A refusal to log in is kept for 5 minutes and handed to every caller: a wrong key is tried once,
     not in a loop. A key that was good before is tried again sooner, for the first minutes.
+
+    Attributes
+    ----------
+    was_good
+        Whether the key has let somebody in; who asked with another client before says so here.
     """
 
     def __init__(self, transport: Transport, credentials: Credentials) -> None:
@@ -75,7 +80,7 @@ class Tokens:
         self._refused: CredentialsRefused | None = None
         self._refused_until_s = float("-inf")
         self._refusals = 0  # in a row
-        self._was_good = False
+        self.was_good = False
         self._failed_s = float("-inf")
         self._logins_s: deque[float] = deque(maxlen=_LOGINS_PER_MINUTE)
         transport.keep_secret(credentials.api_key)
@@ -176,12 +181,12 @@ class Tokens:
                 self._refusals += 1
             raise
         self._held, self._refused, self._failed_s = held, None, float("-inf")
-        self._refusals, self._was_good = 0, True
+        self._refusals, self.was_good = 0, True
         return held
 
     def _believed_s(self) -> float:
         """How long the next refusal is believed."""
-        if not self._was_good or self._refusals >= len(_REFUSED_AGAIN_S):
+        if not self.was_good or self._refusals >= len(_REFUSED_AGAIN_S):
             return _REFUSED_FOR_S
         return _REFUSED_AGAIN_S[self._refusals]
 

@@ -26,7 +26,7 @@ from fabio.model.tick import Ticks
 from fabio.research.reliability.chaos.gate import Drive, Gate
 from fabio.research.reliability.chaos.people import ACCOUNT_ID, People
 from fabio.research.reliability.chaos.plot import Kill, Plot, Point
-from fabio.research.reliability.chaos.street import calendar, chaos_settings, walk
+from fabio.research.reliability.chaos.street import calendar, settings_of, walk
 from fabio.research.reliability.chaos.watch import Breach, Watch
 from fabio.research.reliability.chaos.wire import Stage, Wire
 from fabio.research.reliability.faulty_disk import FaultyDisk
@@ -142,6 +142,9 @@ class Living:
         found = self._kills[0] if self._kills else None
         return found if found is not None and self.world.seconds >= found.at_s else None
 
+    def _is_last_life(self) -> bool:
+        return not (self._kills or self.plot.drive or self.people.will_stop)
+
     def _die(self, kill: Kill) -> None:
         """Take what a process that is gone leaves behind: the folder's bytes as the system has them."""
         self._kills.pop(0)
@@ -163,8 +166,9 @@ class Living:
         """Live from the first start to the plot's end."""
         plot = self.plot
         ticks = walk(plot.seed, plot.market_s or plot.length_s)
-        self.world = World(ticks, calendar(), switches=Switches(), script=plot.faults, settings=chaos_settings())
+        self.world = World(ticks, calendar(), switches=Switches(), script=plot.faults, settings=settings_of(plot.seed))
         self.watch = Watch(self.world.gateway, ACCOUNT_ID, self.world.clock.now_ns)
+        self.watch.is_last_life = self._is_last_life
         self._drive = Drive(plot, lambda: self.world.seconds)
         parts = {"gateway": self.world.drive, "others at the venue": self.people.others, "sampler": self._sample}
         others = [asyncio.create_task(part(), name=name) for name, part in parts.items()]

@@ -48,6 +48,11 @@ class People:
         self._halted_ns = 0
         self._requests = 0
 
+    @property
+    def will_stop(self) -> bool:
+        """Whether a stop is asked for now, or later."""
+        return self.stopping or any(deed.act == "stop" for deed in self._deeds)
+
     async def arms(self) -> None:
         """Arm, and arm again, as somebody who wants to trade; after a halt only when it has lasted a while."""
         while True:

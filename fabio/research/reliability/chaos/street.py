@@ -20,6 +20,9 @@ AFTER_OPEN_S = 1800
 _QUIET_GUARDS = ("cooldown", "duplicate_signal", "loss_streak", "max_trades_per_session", "min_confidence",
                  "min_reward_risk", "regime_mismatch", "volatility")
 """They would let almost no entry leave. Those that watch data, hours, losses and size stay."""
+WITHOUT_LEARNING = "learning.enabled=false"
+CAREFUL_AFTER = 5
+"""Losses in a row."""
 _OVERRIDES = (
     "account.loss_floor=48000", "account.as_of=2026-05-29", "orders.entries_per_hour=60",
     "orders.entries_per_day=200", "orders.limit_good_for_s=8",
@@ -28,7 +31,10 @@ _OVERRIDES = (
 
 
 class Restless:
-    """Enters whenever it is flat, by market and by limit, pulls its stop closer, leaves early; it remembers nothing."""
+    """Enters whenever it is flat, by market and by limit, pulls its stop closer, leaves early; it remembers nothing.
+
+    After some losses in a row it waits for a target that is near: ten in a row would end its day.
+    """
 
     triggers = (Wake.BAR_CLOSED | Wake.VALUE_LEFT | Wake.VALUE_ENTERED | Wake.POC_CROSSED | Wake.BIG_PRINT
                 | Wake.ASK_DUE)
@@ -41,6 +47,8 @@ class Restless:
             return None if view.recent.working_entries else self._entry(view, turn, last)
         if position.strategy != "restless" or position.stop_ticks is None:
             return None
+        if view.recent.losses_in_a_row >= CAREFUL_AFTER:
+            return None
         if turn % 4 == 0:
             return Exit(strategy="restless", reason="it is time")
         closer = position.stop_ticks + 2 * position.side
@@ -50,11 +58,14 @@ class Restless:
 
     def _entry(self, view: View, turn: int, last: int) -> Signal:
         side, distance = 1 if turn % 2 else -1, 10 + turn % 9
+        reward = distance + 2
+        if view.recent.losses_in_a_row >= CAREFUL_AFTER:
+            distance, reward = 10, 5
         at_limit = turn % 3 == 0
         entry = last - side if at_limit else last
         return Signal(
             strategy="restless", setup=f"turn {turn % 5}", side=side, kind="limit" if at_limit else "market",
-            entry_ticks=entry, stop_ticks=entry - distance * side, target_ticks=entry + (distance + 2) * side,
+            entry_ticks=entry, stop_ticks=entry - distance * side, target_ticks=entry + reward * side,
             confidence=0.9, reason="always",
         )
 
@@ -65,6 +76,14 @@ def chaos_settings(*more: str) -> Settings:
     plain = load(environment={}, directory=Path("/"), overrides=(*_OVERRIDES, *more))
     state = StrategyState(max_trades_per_session=1000, min_rr=0.5, risk_fraction=0.005)
     return dressed(plain, (NamedStrategy(name="restless", part=Restless(), state=state),), plain.guards)
+
+
+def settings_of(seed: int) -> Settings:
+    """Give the settings of a seed's run: a third of them learns.
+
+    The others trade to their end: an agent that learns rightly switches off what loses, after some thirty trades.
+    """
+    return chaos_settings() if seed % 3 == 0 else chaos_settings(WITHOUT_LEARNING)
 
 
 @cache

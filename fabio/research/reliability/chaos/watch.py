@@ -80,7 +80,9 @@ class Watch:
     steps
         What each step decided.  # seq -> digest bytes
     states
-        The machine after its latest steps.  # (seq, state as JSON)
+        The machine after its latest steps, where another start may bring one back.  # (seq, state as JSON)
+    is_last_life
+        Whether nothing is left in the plot that could end this life before the run ends.
     acked
         The last step whose command has left for the venue.
     counts
@@ -94,6 +96,7 @@ class Watch:
         self.counts: Counter[str] = Counter()
         self.steps: dict[int, bytes] = {}
         self.states: deque[tuple[int, bytes]] = deque(maxlen=STATES_KEPT)
+        self.is_last_life: Callable[[], bool] = lambda: False
         self.acked = 0
         self.most_calls = 0  # within a minute
         self.blocked_ns: int | None = None  # since when somebody wants no entries
@@ -176,7 +179,8 @@ class Watch:
         assert state is not None
         self.counts["steps"] += 1
         self.steps[step.seq] = bytes(body)
-        self.states.append((step.seq, msgspec.json.encode(state)))
+        if not self.is_last_life():
+            self.states.append((step.seq, msgspec.json.encode(state)))
         for fact in step.facts:
             self._look_at_fact(step, fact)
             self._look_at_trip(fact)
