@@ -69,11 +69,14 @@ class People:
                 await self.ask("arm", ACCOUNT_NAME)
 
     async def operates(self) -> None:
-        """Do the operator's deeds of the plot, each when it is due and the agent is there."""
+        """Do the operator's deeds of the plot, each when it is due and the agent is there.
+
+        As in the inbox, one that a killed agent has not answered is there for the next.
+        """
         while due := next((deed for deed in self._deeds if _is_operators(deed)), None):
             await asyncio.sleep(max(due.at_s - self._run.world.seconds, 0.0))
-            self._deeds.remove(due)
             await self.ask(due.act, "restless" if due.act in ("enable", "disable") else "")
+            self._deeds.remove(due)
 
     async def ask(self, verb: str, name: str = "") -> None:
         """Ask as the inbox does."""
