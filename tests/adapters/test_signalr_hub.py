@@ -604,6 +604,26 @@ def test_a_cancelled_run_says_goodbye_and_leaves_no_task_behind() -> None:
     run_virtual(story())
 
 
+@pytest.mark.parametrize("turns", range(8))
+def test_a_run_cancelled_while_its_connection_drops_ends(turns) -> None:
+    async def story():
+        bench = Bench(Venue(), TRADES)
+        run = asyncio.create_task(bench.hub.run())
+        await bench.told(Connected)
+        bench.venue.sides[0].drop()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        run.cancel()
+        await asyncio.wait([run], timeout=100.0)
+        ended = run.cancelled()
+        while not run.done():  # or the test would wait for it for ever
+            run.cancel()
+            await asyncio.sleep(1.0)
+        assert ended
+
+    run_virtual(story())
+
+
 # the reader and a slow owner
 
 

@@ -31,6 +31,7 @@ from fabio.model.step import Step
 from fabio.model.strategy import StrategyState
 from fabio.model.tick import Ticks
 from fabio.model.view import View, Wake
+from fabio.research.reliability.virtual_time import VirtualLoop
 from fabio.runtime.clock import Clock, Moment
 from fabio.runtime.demo import Demo
 from fabio.runtime.life import Watcher
@@ -151,6 +152,7 @@ class World:
         often: bool = False, settings: Settings | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
         self._demo = demo
         if settings is None:
             settings = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
@@ -173,7 +175,7 @@ class World:
     @property
     def seconds(self) -> float:
         """How long the gateway has been open."""
-        return (self.clock.now_ns() - self.start_ns) / SECOND_NS
+        return (self.now_ns() - self.start_ns) / SECOND_NS
 
     def now_ns(self) -> int:
         """Tell what time it is in the world; the agent's clock need not know."""
@@ -182,6 +184,10 @@ class World:
     def sleep(self, seconds: float) -> None:
         """Let the agent's machine have slept so long: the world went on, its monotonic clock did not."""
         self._slept_ns += int(seconds * SECOND_NS)
+
+    def stop(self, seconds: float) -> None:
+        """Let the agent's process have been stopped so long: all clocks went on."""
+        self._loop.jump(seconds)
 
     def set_clock(self, seconds: float) -> None:
         """Set the wall clock of the agent's machine forward, or back."""

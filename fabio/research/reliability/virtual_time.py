@@ -49,6 +49,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now_s
 
+    def jump(self, seconds: float) -> None:
+        """Let time pass in which nobody has a turn; what fell due is done afterwards."""
+        self._jumping.now_s += seconds
+
 
 def run_virtual(story: Coroutine[Any, Any, Result]) -> Result:
     """Run a story to its end; hours pass in milliseconds."""

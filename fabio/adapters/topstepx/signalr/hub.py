@@ -286,6 +286,9 @@ class Hub:
             self._session = self._asked = None
             session.give_up(over)
             self.counts.update({f"unused {number}": count for number, count in session.reader.unused.items()})
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError  # a group that fails in the same turn forgets that it was cancelled
         return over
 
     async def _subscribe_all(self, session: Session) -> None:

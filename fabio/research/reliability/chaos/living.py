@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import shutil
 import tempfile
@@ -102,10 +103,8 @@ class Living:
 
     Attributes
     ----------
-    boots
-        When each life was ready, nanoseconds.
     downs
-        From a life's end until the next was ready.
+        From a life's end until the next was ready, and how long its machine slept or it was stopped, nanoseconds.
     people
         Who acts, and what they pressed.
     """
@@ -114,7 +113,6 @@ class Living:
         self.plot = plot
         self.world: World
         self.watch: Watch
-        self.boots: list[int] = []
         self.downs: list[tuple[int, int]] = []
         self.mismatches: list[Mismatch] = []
         self.refused_starts: list[str] = []
@@ -128,6 +126,7 @@ class Living:
         self._gate: Gate
         self._drive: Drive
         self._dead = asyncio.Event()
+        self._ended_ns: int | None = None
         self.people = People(self)
 
     # -- its end -------------------------------------------------------------------------
@@ -167,10 +166,11 @@ class Living:
         plot = self.plot
         ticks = walk(plot.seed, plot.market_s or plot.length_s)
         self.world = World(ticks, calendar(), switches=Switches(), script=plot.faults, settings=settings_of(plot.seed))
-        self.watch = Watch(self.world.gateway, ACCOUNT_ID, self.world.clock.now_ns)
+        self.watch = Watch(self.world.gateway, ACCOUNT_ID, self.world.now_ns)
         self.watch.is_last_life = self._is_last_life
         self._drive = Drive(plot, lambda: self.world.seconds)
-        parts = {"gateway": self.world.drive, "others at the venue": self.people.others, "sampler": self._sample}
+        parts = {"gateway": self.world.drive, "others at the venue": self.people.others, "sampler": self._sample,
+                 "machine": self._suffer}
         others = [asyncio.create_task(part(), name=name) for name, part in parts.items()]
         try:
             while self.world.seconds < plot.length_s and not self.is_stuck:
@@ -185,16 +185,15 @@ class Living:
 
     async def _one_life(self) -> None:
         """Start, live, and end by a kill, a stop, or the plot's end."""
-        since_ns = self.world.clock.now_ns()
         self._dead, self._down_s, self.people.stopping = asyncio.Event(), 0.0, False
         self._wire = Wire(self.world.front, self._seen)
         self._gate = Gate(FaultyDisk(self.plot.seed * 100 + len(self.folders)), self._drive,
                           lambda words: self.watch.broken("drive", words))
         try:
             await self._begin()
-            if self.boots:
-                self.downs.append((self._ended_ns, self.world.clock.now_ns()))
-            self.boots.append(self.world.clock.now_ns())
+            if self._ended_ns is not None:
+                self.downs.append((self._ended_ns, self.world.now_ns()))
+                self._ended_ns = None
             assert self.ready is not None
             await self._live(self.ready)
         except Killed:
@@ -212,7 +211,7 @@ class Living:
         except Exception as error:  # noqa: BLE001 - as at the edge of a process
             self._crashed(error)
         finally:
-            await self._let_go(since_ns)
+            await self._let_go()
         await asyncio.sleep(self._down_s or AGAIN_S)
 
     def _without_record(self, error: JournalFailed | NoRoom) -> None:
@@ -284,11 +283,12 @@ class Living:
             parts["drive"] = self._write
         await together(parts)
 
-    async def _let_go(self, since_ns: int) -> None:
+    async def _let_go(self) -> None:
         """End what a process's end ends: its connections, its locks."""
-        self._ended_ns = self.world.clock.now_ns()
+        ended_ns = self.world.now_ns()
         await self._wire.hang_up()
         if self.ready is not None:
+            self._ended_ns = ended_ns
             if self.people.stopping and not self._dead.is_set():
                 self.ready.close()
             else:
@@ -326,6 +326,21 @@ class Living:
                 if not sink.pen.turn():
                     break
 
+    async def _suffer(self) -> None:
+        """Let happen what happens to the machine, whether or not the agent is there."""
+        for mishap in self.plot.mishaps:
+            await asyncio.sleep(max(mishap.at_s - self.world.seconds, 0.0))
+            self.tell(f"the machine: {mishap.what}, {mishap.seconds:g} s")
+            since_ns = self.world.now_ns()
+            if mishap.what == "asleep":
+                self.world.sleep(mishap.seconds)
+            elif mishap.what == "stopped":
+                self.world.stop(mishap.seconds)
+            else:
+                self.world.set_clock(mishap.seconds if mishap.what == "clock_forward" else -mishap.seconds)
+            if self.world.now_ns() > since_ns:
+                self.downs.append((since_ns, self.world.now_ns()))
+
     # -- looking ---------------------------------------------------------------------------
 
     def _seen(self, stage: Stage, path: str, body: bytes, status: int) -> None:
@@ -348,7 +363,7 @@ class Living:
             if self.ready is None:
                 open_now = None
                 continue
-            state, now_ns = self.ready.driver.engine.state, self.world.clock.now_ns()
+            state, now_ns = self.ready.driver.engine.state, self.world.now_ns()
             if not state.venue.has_orders:
                 open_now = None
                 continue
@@ -367,6 +382,17 @@ class Living:
         self._say(f"{self.world.seconds:8.2f} s  {words}")
 
 
+class _Told(logging.Handler):
+    """What the agent writes to its log file is told with all else."""
+
+    def __init__(self, living: Living) -> None:
+        super().__init__(logging.WARNING)
+        self._living = living
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._living.tell(f"log: {record.getMessage()}")
+
+
 def _close(ready: Ready) -> None:
     """Let go of a dead life's files; what it still writes goes into the folder that nobody opens again."""
     with contextlib.suppress(Exception):
@@ -380,9 +406,13 @@ def lived(plot: Plot, say: Say = lambda line: None) -> Iterator[Living]:
     random.seed(plot.seed)  # the broker's and the hubs' jitter comes from the system's dice
     with tempfile.TemporaryDirectory(prefix="fabio-chaos-") as folder:
         living = Living(plot, Path(folder), say)
+        told = _Told(living)
+        logging.getLogger("fabio").addHandler(told)
         try:
             run_virtual(living.run())
         except ClockStandsStill as error:
             at_s = (living.world.gateway.now_ns - living.world.start_ns) / NS
             living.watch.breaches.append(Breach(rule="crash", at_s=at_s, words=str(error)))
+        finally:
+            logging.getLogger("fabio").removeHandler(told)
         yield living

@@ -59,7 +59,7 @@ class People:
             await asyncio.sleep(PERSON_S)
             assert self._run.ready is not None
             state = self._run.ready.driver.engine.state
-            rested = self._run.world.clock.now_ns() - self._halted_ns > HALT_LASTS_S * NS
+            rested = self._run.world.now_ns() - self._halted_ns > HALT_LASTS_S * NS
             if not rested or self.stopping or state.venue.phase == "armed":
                 continue
             self._run.watch.blocked_ns = None
@@ -90,11 +90,12 @@ class People:
         if refused is not None:
             self._run.tell(f"{verb}: {refused.message}")
             return
+        now_ns = self._run.world.now_ns()
         if verb in ("halt", "flatten", "stop", "disarm"):
-            self.presses.append((life.now_ns, verb))
-            self._halted_ns = life.now_ns
+            self.presses.append((now_ns, verb))
+            self._halted_ns = now_ns
         if verb in ("halt", "stop", "disarm"):
-            self._run.watch.blocked_ns = life.now_ns
+            self._run.watch.blocked_ns = now_ns
         if verb in ("arm", "disarm"):
             outcome, words = await life.answer(request)
             ready.sink.secure(driver.engine.state.seq)

@@ -31,6 +31,12 @@ HEAL_S = 75.0
 """Without a new fault at the end of a run."""
 DRIVE_SHARE = 1 / 3
 """Of the seeds whose drive fails."""
+What = Literal["asleep", "stopped", "clock_forward", "clock_back"]
+WHATS: tuple[What, ...] = ("asleep", "asleep", "stopped", "stopped", "clock_forward", "clock_back")
+"""What happens to the agent's machine: it sleeps; the process is stopped and goes on (its monotonic clock counts that,
+and need not count a sleep); somebody sets the wall clock. As often as it stands here."""
+MISHAP_SHARE = 1 / 4
+"""Of the seeds to whose machine something happens."""
 _LINGERS_S = {"delay_request": 65.0, "delay_reply": 65.0, "delay": 65.0, "trickle": 65.0, "proxy": 35.0,
               "unauthorised": 35.0, "too_many": 35.0}
 _AFTER_S = 12.0
@@ -65,6 +71,14 @@ class DriveFault(msgspec.Struct, frozen=True, kw_only=True):
     until_s: float
 
 
+class Mishap(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happens to the agent's machine; the world and its market go on."""
+
+    what: What
+    at_s: float
+    seconds: float
+
+
 class Plot(msgspec.Struct, frozen=True, kw_only=True):
     """One run.
 
@@ -85,10 +99,11 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
     kills: tuple[Kill, ...] = ()
     deeds: tuple[Deed, ...] = ()
     drive: tuple[DriveFault, ...] = ()
+    mishaps: tuple[Mishap, ...] = ()
 
 
 def draw(seed: int, length_s: float) -> Plot:
-    """Draw a plot: three faults at once, kills, deeds, a drive that fails; the same seed draws the same."""
+    """Draw a plot: three faults at once, kills, deeds, a drive that fails, mishaps; the same seed draws the same."""
     dice = Random(f"plot {seed} {length_s:g}")
     until_s = length_s - HEAL_S
     kills = tuple(
@@ -100,7 +115,8 @@ def draw(seed: int, length_s: float) -> Plot:
     deeds += [Deed(act="enable", at_s=deed.at_s + 30) for deed in deeds if deed.act == "disable"]
     return Plot(seed=seed, length_s=length_s, faults=chaos(seed, until_s),
                 kills=tuple(sorted(kills, key=lambda kill: kill.at_s)),
-                deeds=tuple(sorted(deeds, key=lambda deed: deed.at_s)), drive=draw_drive(seed, length_s))
+                deeds=tuple(sorted(deeds, key=lambda deed: deed.at_s)), drive=draw_drive(seed, length_s),
+                mishaps=draw_mishaps(seed, length_s))
 
 
 def draw_drive(seed: int, length_s: float) -> tuple[DriveFault, ...]:
@@ -114,6 +130,16 @@ def draw_drive(seed: int, length_s: float) -> tuple[DriveFault, ...]:
         found.append(DriveFault(woe=dice.choice(WOES), from_s=from_s,
                                 until_s=min(from_s + dice.uniform(2, 60), length_s - HEAL_S)))
     return tuple(sorted(found, key=lambda fault: fault.from_s))
+
+
+def draw_mishaps(seed: int, length_s: float) -> tuple[Mishap, ...]:
+    """Draw what happens to the machine, for a quarter of the seeds; by dice of its own."""
+    dice = Random(f"mishaps {seed} {length_s:g}")
+    if dice.random() >= MISHAP_SHARE:
+        return ()
+    found = [Mishap(what=dice.choice(WHATS), at_s=dice.uniform(20, length_s - HEAL_S),
+                    seconds=dice.choice((0.8, 3.0, 20.0, 70.0))) for _ in range(dice.choice((1, 1, 2)))]
+    return tuple(sorted(found, key=lambda mishap: mishap.at_s))
 
 
 def troubles_s(plot: Plot) -> list[tuple[float, float]]:
