@@ -233,6 +233,7 @@ def _life(scene: Scene, past: Past, pager: Pager | None) -> LiveLife:
         page = (lambda words: None) if pager is None else (lambda words: pager.page("uncertain", words, life.now_ns))
         gate = Gate(scene.back.sink, venue.broker, life.tell, lambda: life.now_ns, page)
         gate.against = lambda market: no_longer(driver.engine.state, market)
+        venue.broker.ask_before_entries(gate.against)
         driver.broker = gate
         tasks["gate"] = gate.run
         life.arming = Arming(driver, life, settings.account, sight.table, sight.account.name, venue.money)

@@ -235,8 +235,10 @@ class FakeVenue:
 
     # -- REST: mutations -----------------------------------------------------------------------------
 
-    async def place(self, body, urgency=None):
+    async def place(self, body, urgency=None, against=lambda: ""):
         check_place(body)
+        if why := against():
+            return NotSent(why)
         self.asked[body.custom_tag] += 1
         return await self._mutate("place", lambda: self._place(body))
 

@@ -187,6 +187,21 @@ def test_the_hubs_wordless_rejection_waits_for_the_answer_that_says_why():
     run_virtual(story())
 
 
+def test_an_entry_that_the_engine_wants_no_more_is_not_sent():
+    async def story():
+        async with running(FakeVenue()) as world:
+            words = {0: "the agent was halted"}
+            world.broker.ask_before_entries(lambda market: words[market])
+            world.submit(commands.SubmitOrder(order=entry(1), generation=1))
+            await world.until(lambda: world.of(OrderRejected))
+            assert world.of(OrderRejected)[0].reason == "the agent was halted"
+            words[0] = ""
+            world.submit(commands.SubmitOrder(order=entry(2), generation=1))
+            await world.until(lambda: world.of(OrderAccepted))
+            assert list(world.venue.asked.values()) == [1]
+    run_virtual(story())
+
+
 def test_h23_an_entry_decided_on_an_older_generation_is_not_sent():
     async def story():
         async with running() as world:

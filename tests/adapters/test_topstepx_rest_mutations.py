@@ -135,6 +135,27 @@ def test_a_login_that_hangs_holds_a_mutation_no_longer_than_it_may() -> None:
     run_virtual(story())
 
 
+@pytest.mark.parametrize("why", ["", "the venue was lost"])
+def test_an_order_that_waited_for_its_place_is_not_sent_where_something_is_against_it_by_then(why: str) -> None:
+    async def story() -> None:
+        venue = Venue()
+        venue.say(PLACE, good(orderId=7))
+        limits = Limits(general=Limit(calls=2, window_s=3.0))
+        words = [""]
+        async with connected(venue, limits=limits) as rest:
+            await rest.accounts()
+            asyncio.get_running_loop().call_later(2.0, words.__setitem__, 0, why)
+            outcome = await rest.place(ORDER, against=lambda: words[0])
+            assert asyncio.get_running_loop().time() - START_S == pytest.approx(3.0, abs=0.01)
+            if why:
+                assert outcome == NotSent("/api/Order/place waited for its place, and meanwhile the venue was lost")
+            else:
+                assert outcome == Accepted(7)
+            assert venue.count(PLACE) == (0 if why else 1)
+
+    run_virtual(story())
+
+
 def test_a_full_rate_limit_is_not_sent_but_an_exit_uses_the_reserve() -> None:
     async def story() -> None:
         venue = Venue()

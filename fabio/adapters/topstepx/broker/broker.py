@@ -195,6 +195,10 @@ class Broker:
             raise TemporaryError(str(error), delay_s=AFTER_REFUSAL_S) from None
         return token.get_secret_value()
 
+    def ask_before_entries(self, against: Callable[[int], str]) -> None:
+        """Have somebody asked as an entry leaves, which may have waited for its place: why not, or nothing."""
+        self._entering.against = against
+
     # -- commands ---------------------------------------------------------------------------
 
     def submit(self, command: VenueCommand) -> None:

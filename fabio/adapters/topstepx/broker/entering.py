@@ -10,6 +10,8 @@
 A refused place may carry an id: it is remembered, as an execution under it would be money.
 """
 
+from collections.abc import Callable
+
 from fabio.adapters.topstepx.broker.book import is_live
 from fabio.adapters.topstepx.broker.confirm import Confirm, tell_failed, why_not
 from fabio.adapters.topstepx.broker.known import Known
@@ -29,9 +31,16 @@ HUB_TELLS_S = 0.5
 
 
 class Entering:
-    """Sends entries, and cancels orders."""
+    """Sends entries, and cancels orders.
+
+    Attributes
+    ----------
+    against
+        Says why the engine wants no entry of a market now; empty where it does.
+    """
 
     def __init__(self, reach: Reach, known: Known, life: Life, confirm: Confirm, look_ups: LookUps) -> None:
+        self.against: Callable[[int], str] = lambda market: ""
         self._reach = reach
         self._known = known
         self._life = life
@@ -114,14 +123,14 @@ class Entering:
             return f"decided on generation {command.generation}, it is {self._life.generation} now"
         if command.order.market in self._known.guardian.closing:
             return "its market is being closed"
-        return ""
+        return self.against(command.order.market)
 
     async def _place(self, command: SubmitOrder, body: PlaceOrder) -> None:
         order, orders = command.order, self._known.orders
         self._sent.add(order.id)
         orders.flying[order.id] = order.market
         try:
-            outcome = await self._reach.rest.place(body)
+            outcome = await self._reach.rest.place(body, against=lambda: self._stale(command))
         except ValueError as error:
             self._reject(command, f"it cannot be sent: {error}")
             return

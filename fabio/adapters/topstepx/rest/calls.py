@@ -28,7 +28,7 @@ from fabio.adapters.topstepx.errors import (
 from fabio.adapters.topstepx.rest.buckets import Urgency
 from fabio.adapters.topstepx.rest.outcomes import Codes, NotSent, Outcome, Unknown, outcome_of
 from fabio.adapters.topstepx.rest.tokens import Tokens
-from fabio.adapters.topstepx.rest.transport import Call, Reply, Transport
+from fabio.adapters.topstepx.rest.transport import Against, Call, Reply, Transport, nothing
 from fabio.adapters.topstepx.rest.wire import Envelope, clean_text, code_name, encode, read_envelope, read_problem
 
 _PASSING = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS})
@@ -111,8 +111,10 @@ class Calls:
                     queue_s=self._patience.read_s, answer_s=self._patience.attempt_s)
         return await self.asked_again(path, lambda: self._read_once(call, codes, take))
 
-    async def mutate(self, path: str, body: object, codes: Codes, urgency: Urgency) -> Outcome:
-        """Send once; tell what became of it.
+    async def mutate(
+        self, path: str, body: object, codes: Codes, urgency: Urgency, against: Against = nothing
+    ) -> Outcome:
+        """Send once, if nothing is against it when its place has come; tell what became of it.
 
         A caller that is cancelled while it waits learns nothing: to it the outcome is unknown.
 
@@ -122,7 +124,7 @@ class Calls:
             If the body cannot be written.
         """
         call = Call(path=path, content=encode(body), urgency=urgency,
-                    queue_s=self._patience.mutation_queue_s, answer_s=self._patience.mutation_s)
+                    queue_s=self._patience.mutation_queue_s, answer_s=self._patience.mutation_s, against=against)
         outcome = await self._mutated(call, codes)
         self._transport.counts[type(outcome).__name__] += 1
         if isinstance(outcome, Unknown) and outcome.code is not None and code_name(codes, outcome.code) is None:

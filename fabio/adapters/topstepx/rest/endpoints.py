@@ -34,7 +34,7 @@ from fabio.adapters.topstepx.rest.calls import Calls
 from fabio.adapters.topstepx.rest.outcomes import Outcome
 from fabio.adapters.topstepx.rest.requests import check_modify, check_place, long_id, order_number, whole_number
 from fabio.adapters.topstepx.rest.tokens import Tokens
-from fabio.adapters.topstepx.rest.transport import RETRIEVE_BARS, Call, Reply, Transport
+from fabio.adapters.topstepx.rest.transport import RETRIEVE_BARS, Against, Call, Reply, Transport, nothing
 from fabio.adapters.topstepx.rest.wire import Envelope, Record, read_record, read_rows
 from fabio.adapters.topstepx.stamps import BadStamp, stamp_ns, stamp_text
 
@@ -183,10 +183,15 @@ class Rest:
         trades = await self._rows("/api/Trade/search", body, "trades", HalfTurn, urgency)
         return tuple(sorted(trades, key=lambda trade: trade.id))
 
-    async def place(self, order: PlaceOrder, urgency: Urgency = Urgency.TRADE) -> Outcome:
-        """Send a new order, once; a stop that protects a position goes with `Urgency.PROTECT`."""
+    async def place(
+        self, order: PlaceOrder, urgency: Urgency = Urgency.TRADE, against: Against = nothing
+    ) -> Outcome:
+        """Send a new order, once; a stop that protects a position goes with `Urgency.PROTECT`.
+
+        One that something is against when its place has come is not sent.
+        """
         check_place(order)
-        return await self._calls.mutate("/api/Order/place", order, PlaceError, urgency)
+        return await self._calls.mutate("/api/Order/place", order, PlaceError, urgency, against)
 
     async def modify(self, change: ModifyOrder, urgency: Urgency = Urgency.PROTECT) -> Outcome:
         """Change an order, once; the truth is in the order afterwards."""

@@ -36,6 +36,15 @@ class Clock(msgspec.Struct, frozen=True):
     wall_s: Callable[[], float]
 
 
+Against = Callable[[], str]
+"""Says why something must not leave any more; empty where it may."""
+
+
+def nothing() -> str:
+    """Have nothing against it."""
+    return ""
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request.
 
@@ -46,6 +55,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     answer_s
         Longest time from the first byte out to the last byte in, by the clock on the wall: an
         answer that trickles in does not outlive it.
+    against
+        Asked when its place has come.
     """
 
     path: str
@@ -54,6 +65,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     urgency: Urgency = Urgency.ASK
     queue_s: float = 30.0
     answer_s: float = 10.0
+    against: Against = nothing
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.path})"  # never the body: a login's holds the key
@@ -98,7 +110,7 @@ class Transport:
         Raises
         ------
         NeverLeft
-            If nothing was sent: no place in time, no connection.
+            If nothing was sent: no place in time, something against it by then, no connection.
         NoAnswer
             If it may have arrived, but no whole answer came.
         """
@@ -137,6 +149,8 @@ class Transport:
                     departed_s = await gate.take(call.urgency)
             except TimeoutError:
                 raise NeverLeft(f"{call.path} found no place in the queue within {call.queue_s:g} s") from None
+            if why := call.against():
+                raise NeverLeft(f"{call.path} waited for its place, and meanwhile {why}")
             yield departed_s
         finally:
             if held and lane is not None:
