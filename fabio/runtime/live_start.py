@@ -224,7 +224,7 @@ def _life(scene: Scene, past: Past, pager: Pager | None) -> LiveLife:
     market = driver.engine.markets[0]
     venue = Venue(
         scene.doors, settings.topstepx, sight, scene.instrument, contract_id=scene.contract.id,
-        world=world_tag(plan.logs), emit=life.tell,
+        folder=plan.logs, world=world_tag(plan.logs), emit=life.tell,
         since_ns=lambda: _day_began_ns(sight.table, life.now_ns), latest_ns=max(market.latest_ns(), past.latest_ns),
         reference_ticks=market.last_ticks() if market.has_session else past.last_ticks,
     )

@@ -10,6 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -42,6 +43,7 @@ from fabio.model.errors import ConfigError
 from fabio.model.event import JournaledEvent
 from fabio.model.instrument import Instrument
 from fabio.model.session import SessionTable
+from fabio.runtime.call_times import CallTimes
 from fabio.runtime.clock import Clock, Moment
 from fabio.runtime.life import Watcher
 from fabio.settings.basics import TopstepX
@@ -192,6 +194,8 @@ class Venue:
     ----------
     contract_id
         What is traded.
+    folder
+        Where the agent's record lies.
     world
         Names this agent's records in order tags.
     emit
@@ -204,7 +208,7 @@ class Venue:
 
     def __init__(
         self, doors: Doors, settings: TopstepX, sight: Sight, instrument: Instrument, *, contract_id: str,
-        world: str, emit: Callable[[JournaledEvent], None], since_ns: Callable[[], int], latest_ns: int,
+        folder: Path, world: str, emit: Callable[[JournaledEvent], None], since_ns: Callable[[], int], latest_ns: int,
         reference_ticks: int | None,
     ) -> None:
         clock = sight.clock
@@ -212,6 +216,8 @@ class Venue:
         self.sight = sight
         self.rest = doors.open_rest(clock)
         self.rest.tokens.was_good = True  # it let somebody in to what was seen
+        self._calls = CallTimes(folder, self.rest.rate, clock)
+        self._calls.restore()
         self.counts: Counter[str] = Counter()
         traded = TradedContracts([TradedContract(market=0, contract_id=contract_id, instrument=instrument)])
         self.broker = Broker(
@@ -237,6 +243,7 @@ class Venue:
         """Give the root tasks, by name."""
         return {
             "token": lambda: self.rest.tokens.keep_fresh(self._token_trouble),
+            "call times": self._calls.run,
             "broker": self._user_hub.run,
             "market feed": self.feed.run,
         }

@@ -86,6 +86,14 @@ class Window:
         """Note that a call leaves now."""
         self._departed_s.append(now_s)
 
+    def ages_s(self, now_s: float) -> list[float]:
+        """How long ago the calls of the window left."""
+        return [now_s - each for each in self._departed_s if now_s - each <= self._limit.window_s]
+
+    def assume(self, departed_s: list[float]) -> None:
+        """Count calls that somebody else has made, before any of our own."""
+        self._departed_s.extendleft(sorted(departed_s, reverse=True))
+
     def limited(self, departed_s: float, now_s: float, retry_after_s: float | None) -> None:
         """Note that the venue answered 429 to the call that left at `departed_s`.
 
@@ -147,6 +155,15 @@ class Gate:
         heapq.heappush(self._waiting, (urgency, next(self._order), turn))
         self._let_through()
         return await turn
+
+    def ages_s(self) -> list[float]:
+        """How long ago the calls of the window left."""
+        return self._window.ages_s(self._monotonic_s())
+
+    def assume(self, ages_s: list[float]) -> None:
+        """Count calls that an earlier process made so long ago, before any of our own."""
+        now_s = self._monotonic_s()
+        self._window.assume([now_s - each for each in ages_s])
 
     def limited(self, departed_s: float, retry_after_s: float | None) -> None:
         """Pause after a 429 to the call that left at `departed_s`; `retry_after_s` as the venue asks, if it does."""

@@ -98,6 +98,7 @@ class Rest:
         self.tokens = tokens
         self.skew = transport.skew
         self.counts = transport.counts
+        self.rate = transport.general
         self._transport = transport
         self._calls = calls
 

@@ -98,8 +98,8 @@ class Transport:
         self.clock = clock
         self.skew = Skew()
         self.counts: Counter[str] = Counter()
+        self.general = general
         self._http = http
-        self._general = general
         self._history = history
         # calls that hang must not take the last connection from an exit
         self._ordinary = asyncio.Semaphore(_ORDINARY_LANES)
@@ -115,7 +115,7 @@ class Transport:
             If it may have arrived, but no whole answer came.
         """
         self.counts["sent"] += 1
-        gate = self._history if call.path == RETRIEVE_BARS else self._general
+        gate = self._history if call.path == RETRIEVE_BARS else self.general
         async with self._place(gate, call) as departed_s:
             reply = await self._exchange(call, bearer)
         if reply.status == httpx.codes.TOO_MANY_REQUESTS:
