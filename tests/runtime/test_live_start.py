@@ -57,7 +57,7 @@ def test_it_begins_observing_with_the_venues_account_in_its_world(day: tuple[Dem
         world = read_world(tmp_path / "logs")
         assert world is not None
         assert (world.mode, world.feed, world.account) == ("live", "topstepx", "18204311")
-        assert {"token", "broker", "gate", "market feed", "ticks"} == set(ready.agent.life.tasks)
+        assert {"token", "call times", "broker", "gate", "market feed", "ticks"} == set(ready.agent.life.tasks)
     finally:
         ready.close()
 

@@ -48,10 +48,8 @@ def follow_differences(turn: Turn, picture: VenuePicture, findings: Findings, bo
         if picture.taken_ns < care.touched_ns + QUIET_NS:
             continue
         gap = venue.gaps.get(difference.market)
-        same = gap is not None and (gap.held_steps, gap.venue_steps) == (
-            difference.held_steps, difference.venue_steps
-        )
-        if gap is None or not same:
+        beyond = difference.venue_steps - difference.held_steps
+        if gap is None or gap.venue_steps - gap.held_steps != beyond:  # own fills move both, and leave it as it was
             turn.note(GapSeen(
                 market=difference.market, held_steps=difference.held_steps, venue_steps=difference.venue_steps,
                 taken_ns=picture.taken_ns,
