@@ -321,3 +321,18 @@ def test_what_was_adopted_is_forgotten_with_the_day_and_with_the_arming(kind: st
         engine.apply(venue_facts.Armed(
             account="PRAC-1", balance=BALANCE, day_start_balance=BALANCE, loss_floor=BALANCE, until_ns=desk.now_ns))
     assert desk.venue.adopted == []
+
+
+def test_our_own_fill_between_two_looks_leaves_a_foreign_position_the_same_difference() -> None:
+    desk = Desk().holding()
+    desk.wait(6)
+    step = desk.picture(desk.entry(), desk.leg("stop"), desk.leg("target"), held=3)
+    assert "GapSeen" in names(step)
+    desk.wait(2)
+    desk.filled("stop")
+    desk.wait(5)
+    step = desk.picture(desk.entry(), held=1)
+    assert "GapSeen" not in names(step)
+    assert "GapClosed" in names(step)
+    assert desk.venue.foreign_steps == {0: 1}
+    assert folds_again(desk)
