@@ -98,10 +98,11 @@ def _hearing(logs: Path, json: bool, width: int) -> Iterator[Hear]:
 
     import orjson
 
+    from fabio.adapters.redact import HidingFormatter
     from fabio.journal.times import iso
 
     handler = RotatingFileHandler(logs / "supervisor.log", maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(HidingFormatter("%(asctime)s %(levelname)-7s %(message)s"))
     logger = logging.getLogger("fabio.supervise")
     logger.setLevel(logging.INFO)
     logger.propagate = False

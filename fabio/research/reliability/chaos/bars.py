@@ -125,9 +125,11 @@ def bars_of(runs: list[Judged], prefix: str = "", by_seed: bool = True) -> list[
     ):
         bars.append(at_most(f"{prefix}{name}", round(max(times, default=0.0), 2), limit_s, len(runs),
                             f"{len(times)} times; outside faults, and from 15 s after a start"))
-    kills = sum(len(run.kills) for run in runs)
+    kills, mishaps = sum(len(run.kills) for run in runs), sum(len(run.plot.mishaps) for run in runs)
+    drives = sum(bool(run.plot.drive) for run in runs)
     bars.append(Bar(name=f"{prefix}kills_and_races", value=float(counts["races"]), limit=float("inf"), n=len(runs),
-                    holds=True, note=f"{kills} kills; stops that filled beside a close: no limit is set"))
+                    holds=True, note=f"{kills} kills, {drives} failing drives, {mishaps} mishaps of a machine; stops that filled "
+                         "beside a close: no limit is set"))
     return bars
 
 
@@ -158,6 +160,8 @@ def tell(plot: Plot, say: Say) -> Judged:
         say(f"kill at {kill.point} from {kill.at_s:.1f} s on{', without power' if kill.power else ''}")
     for woe in plot.drive:
         say(f"drive: {woe.woe.replace('_', ' ')} from {woe.from_s:.1f} s until {woe.until_s:.1f} s")
+    for mishap in plot.mishaps:
+        say(f"machine: {mishap.what.replace('_', ' ')} at {mishap.at_s:.1f} s, {mishap.seconds:g} s")
     with lived(plot, say) as living:
         found = judge(living)
     for breach in found.breaches:
