@@ -127,8 +127,8 @@ def bars_of(runs: list[Judged], prefix: str = "", by_seed: bool = True) -> list[
                             f"{len(times)} times; outside faults, and from 15 s after a start"))
     kills, mishaps = sum(len(run.kills) for run in runs), sum(len(run.plot.mishaps) for run in runs)
     drives = sum(bool(run.plot.drive) for run in runs)
-    note = (f"{kills} kills, {drives} failing drives, {mishaps} mishaps of a machine; stops that filled beside a close: "
-            "no limit is set")
+    note = (f"{kills} kills, {drives} failing drives, {mishaps} mishaps of a machine; stops that filled beside a "
+            "close: no limit is set")
     bars.append(Bar(name=f"{prefix}kills_and_races", value=float(counts["races"]), limit=float("inf"), n=len(runs),
                     holds=True, note=note))
     return bars
