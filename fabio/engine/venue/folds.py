@@ -232,11 +232,15 @@ def _fill_stray(state: "State", fact: live.FillStray) -> None:
 
 
 def _position_adopted(state: "State", fact: live.PositionAdopted) -> None:
-    fill, before = fact.fill, state.markets[fact.fill.market].position
-    state.venue.adopted = [*state.venue.adopted, Adopted(
-        market=fill.market, order_id=fill.order_id, entry=fill.leg == "entry", side=fill.side, steps=fill.size_steps,
-        ts_ns=state.now_ns, opened_ns=fill.ts_ns if before is None else before.opened_ns,
-    )]
+    fill, market = fact.fill, state.markets[fact.fill.market]
+    is_entry, before = fill.leg == "entry", market.position
+    heard = 0 if is_entry else min(fill.size_steps, max(fill.side * market.care.stray_steps, 0))
+    market.care.stray_steps -= fill.side * heard  # an execution that came before, and could not be placed then
+    if heard < fill.size_steps:
+        state.venue.adopted = [*state.venue.adopted, Adopted(
+            market=fill.market, order_id=fill.order_id, entry=is_entry, side=fill.side, steps=fill.size_steps - heard,
+            ts_ns=state.now_ns, opened_ns=fill.ts_ns if before is None else before.opened_ns,
+        )]
 
 
 def _fill_explained(state: "State", fact: live.FillExplained) -> None:

@@ -220,6 +220,7 @@ class Living:
             self._crashed(error)
         elif self.ready is None:
             self.refused_starts.append(f"{type(error).__name__}: {error}")
+            self.watch.start_failed()
         self._down_s = AGAIN_S
         self.tell(f"no record: {error}")
 

@@ -120,6 +120,7 @@ class Watch:
         self._folder = Path()
         self._tags: Tags | None = None
         self._day_lock = ""
+        self._has_unseen = False
 
     def came_back(self, state: State, recovered: Recovered, folder: Path) -> None:
         """Look at what a start found in its folder: I50 to I53."""
@@ -127,9 +128,12 @@ class Watch:
         if recovered.steps < self.acked:
             self.broken("I50", f"steps up to {self.acked} were relied on, {recovered.steps} are there")
         for step in read_steps(folder):
-            if step.seq <= recovered.steps and self.steps.get(step.seq, b"") != step_digest_bytes(step):
+            if step.seq > recovered.steps or (self._has_unseen and step.seq not in self.steps):
+                continue
+            if self.steps.get(step.seq, b"") != step_digest_bytes(step):
                 self.broken("I51", f"step {step.seq} reads other than it was written")
                 break
+        self._has_unseen = False
         then = {seq: text for seq, text in self.states if seq == recovered.steps}
         if state.seq == recovered.steps and recovered.steps in then:
             self.counts["I53"] += 1
@@ -142,6 +146,12 @@ class Watch:
             del self.steps[seq]  # was not recorded, so it did not happen
         self.states.clear()
         self._fills = {key: seq for key, seq in self._fills.items() if seq <= recovered.steps}
+
+    def start_failed(self) -> None:
+        """Hear of a start that failed: in the place of steps that nobody relied on it may have written others."""
+        self.steps = {seq: body for seq, body in self.steps.items() if seq <= self.acked}
+        self.states.clear()
+        self._has_unseen = True
 
     def begin_life(self, state: State, folder: Path, tags: Tags) -> None:
         """Look at a machine that is ready."""
