@@ -76,6 +76,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement(name="journal_failed_sync", where="journal.bars:failed_syncs", ci=20, full=200, core_ms=50),
     Measurement(name="journal_power", where="journal.bars:power_losses", ci=100, full=1_000, core_ms=15),
     Measurement(name="journal_slow_drive", where="journal.bars:slow_drive", ci=200, full=1_000, beside=False),
+    Measurement(name="tick_path", where="processes.tick_path:tick_path", ci=30, full=120, beside=False),
     Measurement(name="wedges", where="processes.wedges:wedges", ci=8, full=64, beside=False),
     Measurement(name="kills", where="processes.kills:kills_on_paper", ci=45, full=850, core_ms=1000),
     Measurement(name="venue_kills", where="processes.venue_kills:kills_at_venue", ci=15, full=150, core_ms=4000),

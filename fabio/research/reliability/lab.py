@@ -152,7 +152,6 @@ class World:
         often: bool = False, settings: Settings | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
         self._demo = demo
         if settings is None:
             settings = load(environment={}, directory=Path("/"), overrides=LIVE_SETTINGS)
@@ -187,6 +186,7 @@ class World:
 
     def stop(self, seconds: float) -> None:
         """Let the agent's process have been stopped so long: all clocks went on."""
+        assert isinstance(self._loop, VirtualLoop)
         self._loop.jump(seconds)
 
     def set_clock(self, seconds: float) -> None:
@@ -226,11 +226,12 @@ class World:
 
     async def begin(
         self, folder: Path, say: Callable[[str], None] = lambda line: None, doors: Doors | None = None,
-        witness: Callable[[Scene], None] = lambda scene: None,
+        witness: Callable[[Scene], None] = lambda scene: None, apart: bool = False,
     ) -> Ready:
         """Start an agent at the gateway, observing; the one way in, for a first start as for any other.
 
-        `witness` is shown what came back of the folder's past.
+        `witness` is shown what came back of the folder's past. `apart` puts the agent together in another thread, as
+        one with a model has to be: its client is warmed up in a loop of its own.
         """
         doors = self.doors if doors is None else doors
         instrument = instrument_of(self.settings, "MNQ")
@@ -239,7 +240,8 @@ class World:
         scene = open_scene(plan, self.settings, doors, sight, say)
         try:
             witness(scene)
-            return ready(scene, await ask_past(doors, sight, past_market(scene)), say)
+            past = await ask_past(doors, sight, past_market(scene))
+            return await asyncio.to_thread(ready, scene, past, say) if apart else ready(scene, past, say)
         except BaseException:
             scene.back.sink.close()
             scene.held.release()

@@ -71,9 +71,10 @@ class Restless:
 
 
 @cache
-def chaos_settings(*more: str) -> Settings:
+def chaos_settings(*more: str, model_key: str | None = None) -> Settings:
     """Give the settings of a chaos run, and more of them; guards of hours, data, size and losses stay in force."""
-    plain = load(environment={}, directory=Path("/"), overrides=(*_OVERRIDES, *more))
+    environment = {} if model_key is None else {"OPENAI_API_KEY": model_key}
+    plain = load(environment=environment, directory=Path("/"), overrides=(*_OVERRIDES, *more))
     state = StrategyState(max_trades_per_session=1000, min_rr=0.5, risk_fraction=0.005)
     return dressed(plain, (NamedStrategy(name="restless", part=Restless(), state=state),), plain.guards)
 
