@@ -47,13 +47,14 @@ Outcome = Literal["done", "refused", "expired", "invalid"]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a request."""
+    """What became of a request; where the record of it could not be written, the next boot takes it again."""
 
     id: str
     ts_ns: int
     outcome: Outcome
     message: str
     data: dict[str, Any] = {}
+    recorded: bool = True
 
 
 class NoAnswer(TimeoutError):
@@ -147,7 +148,7 @@ class Inbox:
         return found
 
     def answer(self, answer: Answer) -> None:
-        """Say what became of a request; from here on its id never acts again.
+        """Say what became of a request; from here on its id never acts again, unless the record has it not.
 
         Raises
         ------
@@ -157,8 +158,9 @@ class Inbox:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", answer.id)[:80] or "_"  # of a broken id, only this much
         self._done.mkdir(parents=True, exist_ok=True)
         replace_file(self._done / f"{name}.json", msgspec.json.encode(answer))
-        (self._inbox / f"{answer.id}.json").unlink(missing_ok=True)
-        self._taken.discard(answer.id)
+        if answer.recorded:
+            (self._inbox / f"{answer.id}.json").unlink(missing_ok=True)
+            self._taken.discard(answer.id)
 
     @property
     def halted_by_file(self) -> bool:
@@ -176,6 +178,15 @@ class Inbox:
             text = ""
         return f"the file HALT: {mask_keys(text)}" if text else "the file HALT is in the folder"
 
+    def _is_answered(self, id_: str) -> bool:
+        """Tell whether a request has its answer, and the record what it did."""
+        try:
+            return msgspec.json.decode((self._done / f"{id_}.json").read_bytes(), type=Answer).recorded
+        except OSError:
+            return False
+        except msgspec.MsgspecError:
+            return True
+
     def _read(self, id_: str, now_ns: int) -> Request | Answer | None:
         """Give a request that is to act, or the answer to one that is not; None if it is gone, or unreadable now."""
         def answer(outcome: Outcome, message: str) -> Answer:
@@ -184,7 +195,7 @@ class Inbox:
         path = self._inbox / f"{id_}.json"
         if not _ID.fullmatch(id_):
             return answer("invalid", "an id has letters, digits, - and _, 80 at most")
-        if (self._done / f"{id_}.json").exists():
+        if self._is_answered(id_):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             return None

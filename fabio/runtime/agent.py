@@ -178,7 +178,8 @@ class Agent:
             return []
 
     def _take_request(self, request: Request) -> None:
-        refused = answer_of(request, self.driver.engine.state, self._inbox.halted_by_file, time.time_ns())
+        refused = answer_of(request, self.driver.engine.state, self._inbox.halted_by_file, time.time_ns(),
+                            self._sink.failed)
         if refused is not None:
             self._soon(self._answer(refused), request.verb)
             return
@@ -199,8 +200,9 @@ class Agent:
 
     async def _answer(self, answer: Answer) -> None:
         """Answer once what was done is on the drive; where the drive refuses, as well as can be."""
-        if not await self._sink.durable():
-            answer = msgspec.structs.replace(answer, message=f"{answer.message} (the drive refuses the record of it)")
+        if not await self._sink.durable() and answer.outcome == "done":
+            words = f"{answer.message} (the drive refuses the record of it: the next start takes it again)"
+            answer = msgspec.structs.replace(answer, message=words, recorded=False)
         try:
             await asyncio.to_thread(self._inbox.answer, answer)
         except OSError as error:

@@ -35,13 +35,23 @@ class LessonData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(f"its reason has {len(self.update.reason)} letters; {_REASON_MOST} are the most")
 
 
-def answer_of(request: Request, state: State, halted_by_file: bool, ts_ns: int) -> Answer | None:
-    """Answer a request that is not to act; None for one that is."""
+def answer_of(
+    request: Request, state: State, halted_by_file: bool, ts_ns: int, unwritable: str = "",
+) -> Answer | None:
+    """Answer a request that is not to act; None for one that is.
+
+    Parameters
+    ----------
+    unwritable
+        Why the record cannot be written; empty where it can.
+    """
     def no(outcome: Outcome, message: str) -> Answer:
         return Answer(id=request.id, ts_ns=ts_ns, outcome=outcome, message=message)
 
     if request.verb in LATER:
         return no("refused", f"{request.verb} is not in this version")
+    if request.verb == "arm" and unwritable:
+        return no("refused", f"the record cannot be written ({unwritable}): free the drive, and start the agent again")
     if request.verb in OF_LIFE:
         return no("refused", "the file HALT is in the folder") if request.verb == "arm" and halted_by_file else None
     if request.verb == LESSON:

@@ -181,3 +181,16 @@ def test_ids_of_requests_follow_the_time(tmp_path):
     first, second = post(tmp_path, "halt"), post(tmp_path, "flatten")
     assert [request.verb for request in Inbox(tmp_path).pending(second.ts_ns)] == ["halt", "flatten"]
     assert first.id != second.id
+
+
+def test_what_the_record_has_not_is_answered_and_taken_again_by_the_next_boot(tmp_path):
+    _put(tmp_path, "1", "disarm")
+    inbox = Inbox(tmp_path)
+    (request,) = inbox.pending(NOW_NS)
+    inbox.answer(Answer(id=request.id, ts_ns=NOW_NS, outcome="done", message="in memory only", recorded=False))
+    assert inbox.pending(NOW_NS) == []
+    following = Inbox(tmp_path)
+    (again,) = following.pending(NOW_NS)
+    assert again == request
+    following.answer(Answer(id=again.id, ts_ns=NOW_NS, outcome="done", message="recorded"))
+    assert Inbox(tmp_path).pending(NOW_NS) == []

@@ -45,6 +45,7 @@ class People:
         self.stopping = False
         self._run = run
         self._deeds = list(run.plot.deeds)
+        self._again: list[Deed] = []  # that the record of a life has not
         self._halted_ns = 0
         self._requests = 0
 
@@ -71,12 +72,21 @@ class People:
     async def operates(self) -> None:
         """Do the operator's deeds of the plot, each when it is due and the agent is there.
 
-        As in the inbox, one that a killed agent has not answered is there for the next.
+        As in the inbox, one that a killed agent has not answered, or whose record the drive refused, is there for the
+        next.
         """
+        again, self._again = self._again, []
+        for deed in again:
+            await self._do(deed)
         while due := next((deed for deed in self._deeds if _is_operators(deed)), None):
             await asyncio.sleep(max(due.at_s - self._run.world.seconds, 0.0))
-            await self.ask(due.act, "restless" if due.act in ("enable", "disable") else "")
+            await self._do(due)
             self._deeds.remove(due)
+
+    async def _do(self, deed: Deed) -> None:
+        await self.ask(deed.act, "restless" if deed.act in ("enable", "disable") else "")
+        if self._run.ready is not None and self._run.ready.sink.failed:
+            self._again.append(deed)
 
     async def ask(self, verb: str, name: str = "") -> None:
         """Ask as the inbox does."""
@@ -86,7 +96,7 @@ class People:
         request = Request(id=f"{self._run.plot.seed}-{self._requests}", ts_ns=self._run.world.clock.now_ns(), verb=verb,
                           name=name, reason="the plot")
         life, driver = ready.agent.life, ready.driver
-        refused = answer_of(request, driver.engine.state, False, request.ts_ns)
+        refused = answer_of(request, driver.engine.state, False, request.ts_ns, ready.sink.failed)
         if refused is not None:
             self._run.tell(f"{verb}: {refused.message}")
             return

@@ -1,4 +1,4 @@
-"""What a request to undo is answered before it is journaled: refused, with the reason, or nothing."""
+"""What a request is answered before it is journaled: refused, with the reason, or nothing."""
 
 from typing import Any
 
@@ -34,6 +34,17 @@ def why_not(state: State, wanted: str) -> str:
     answer = answer_of(request, state, halted_by_file=False, ts_ns=1)
     assert answer is None or answer.outcome == "refused"
     return "" if answer is None else answer.message
+
+
+@pytest.mark.parametrize(("verb", "unwritable", "refused"), [
+    ("arm", "", False), ("arm", "No space left on device", True), ("disarm", "No space left on device", False),
+    ("halt", "No space left on device", False),
+])
+def test_nobody_arms_where_the_record_cannot_be_written(verb: str, unwritable: str, refused: bool) -> None:
+    answer = answer_of(Request(id="r1", ts_ns=0, verb=verb), world(), False, 1, unwritable)
+    assert (answer is not None) is refused
+    if answer is not None:
+        assert (answer.outcome, unwritable in answer.message) == ("refused", True)
 
 
 def change(state: State, id_: str, **changes: Any) -> None:
