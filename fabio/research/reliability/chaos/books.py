@@ -75,10 +75,10 @@ def instants(gateway: Gateway, account_id: int) -> list[Instant]:
 
 def _ours_after(ours: int, held: int, steps: int, tagged: bool) -> int:
     """Follow what of the position is ours; an order without a tag that reduces may be our close, and counts as one."""
+    if tagged:
+        return ours + steps  # somebody else may have opened the other way before it: both are held, and neither shows
     if held == 0:
         return 0
-    if tagged:
-        return ours + steps
     if steps * ours < 0:
         return ours + max(-abs(ours), -abs(steps)) * (1 if ours > 0 else -1)
     return ours
