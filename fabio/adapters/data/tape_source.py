@@ -17,6 +17,8 @@ from fabio.adapters.data.tape_columns import TapeColumns, column_names, quoted, 
 
 THREADS = 2
 """More threads hold more row groups in memory at once."""
+_broken: list[str] = []
+"""Databases of this process that a damaged file has broken."""
 
 
 @dataclass(eq=False)
@@ -62,13 +64,21 @@ def connect() -> duckdb.DuckDBPyConnection:
     """Connect to the database in memory that reads times as UTC and fetches nothing from the network.
 
     All tapes that are open at a time share one, as making one takes 20 ms. It goes with the last of
-    them; a process that was forked has one of its own.
+    them; a process that was forked has one of its own. One that a damaged file has broken answers nobody
+    any more: who comes after that gets another.
     """
-    connection = duckdb.connect(f":memory:fabio-tapes-{os.getpid()}", config={
-        "autoinstall_known_extensions": False, "threads": THREADS, "enable_external_file_cache": False,
-    })
-    connection.execute("set timezone = 'UTC'")
-    return connection
+    while True:
+        name = f":memory:fabio-tapes-{os.getpid()}-{len(_broken)}"
+        connection = duckdb.connect(name, config={
+            "autoinstall_known_extensions": False, "threads": THREADS, "enable_external_file_cache": False,
+        })
+        try:
+            connection.execute("set timezone = 'UTC'")
+        except duckdb.FatalException:
+            connection.close()
+            _broken.append(name)
+        else:
+            return connection
 
 
 def run(

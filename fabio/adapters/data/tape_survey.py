@@ -23,7 +23,6 @@ class Group:
     action: str | None
     rows: int
     strange_sides: int
-    times: int
     early_ns: int | None
     prices: int
     sizes: int
@@ -42,7 +41,7 @@ def survey(source: TapeSource) -> list[Group]:
     usable = f"filter (ts_event >= {EARLIEST_NS})"
     rows = source.ask(f"""
         select label, action, count(*), count(*) filter (side not in ('B', 'A', 'N', '')),
-            count(*) {usable}, max(ts_event) filter (ts_event < {EARLIEST_NS}), count(price), count(size),
+            max(ts_event) filter (ts_event < {EARLIEST_NS}), count(price), count(size),
             arg_min(ts_event, file_row_number) {usable}, arg_max(ts_event, file_row_number) {usable},
             min(ts_event) {usable}, max(ts_event) {usable}
         from (select {columns.symbol or "null::varchar"} as label,
@@ -51,7 +50,7 @@ def survey(source: TapeSource) -> list[Group]:
                 {columns.side} as side, file_row_number from {source.relation})
         group by all
     """).fetchall()
-    return [Group(*(tuple(row[:8]) + _span(*row[8:]))) for row in rows]
+    return [Group(*(tuple(row[:7]) + _span(*row[7:]))) for row in rows]
 
 
 def _span(
@@ -75,7 +74,7 @@ def refuse_unreadable(source: TapeSource, groups: list[Group]) -> None:
     where = (
         f"{source.path}: line {source.first_line}" if source.first_line > 1 else f"{source.path}: first row"
     )
-    if not any(group.times for group in groups):
+    if all(group.first_ns is None for group in groups):  # a damaged file may count times and show none
         early = max((group.early_ns for group in groups if group.early_ns is not None), default=None)
         shown = repr(source.sample.get("ts_event", ""))
         if early is None:

@@ -168,15 +168,22 @@ def tape_file(folder: Path) -> Iterator[Surface]:
     database = connect()  # tapes that are open share it, and a new one takes as long as ten small tapes
 
     def read(text: bytes) -> None:
+        nonlocal database
         path.write_bytes(text)
-        open_tape(path, instruments, "NQ").ticks()
+        try:
+            open_tape(path, instruments, "NQ").ticks()
+        finally:
+            try:
+                database.execute("select 1")
+            except duckdb.Error:
+                database = connect()
 
     # a file that a person hands over and that is read before anything runs: a database reads it
     before, tempfile.tempdir = tempfile.tempdir, str(folder)  # what a CSV becomes first: in memory, as the tape
     try:
-        with database:
-            yield Surface(samples=_tapes(folder), read=read, refusals=(TapeError,), mebibyte_ms=2000.0)
+        yield Surface(samples=_tapes(folder), read=read, refusals=(TapeError,), mebibyte_ms=2000.0)
     finally:
+        database.close()
         tempfile.tempdir = before
 
 
