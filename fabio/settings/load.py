@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,7 @@ def _merged(layers: list[list[Given]]) -> dict[str, tuple[Given, Origin]]:
 
 
 def _checked(folder: Path, merged: dict[str, tuple[Given, Origin]], warnings: list[str]) -> Settings:
-    given = {path: value for path, (value, _) in merged.items()}
+    given = {path: _with_decimal(path, value) for path, (value, _) in merged.items()}
     _check_positive(given)
     basics = _basics(given)
     sections: dict[str, Any] = {name: _section(name, section_struct(name), given) for name in SECTIONS}
@@ -225,6 +225,20 @@ def _checked(folder: Path, merged: dict[str, tuple[Given, Origin]], warnings: li
         folder=folder, agent=basics.agent, openai=basics.openai, topstepx=basics.topstepx, notify=basics.notify,
         guards=guards, strategies=strategies, values=values, origins=origins, warnings=tuple(warnings), **sections,
     )
+
+
+def _with_decimal(path: str, given: Given) -> Given:
+    """Read an amount that a file has as text; NaN and the infinities are none."""
+    entry = catalogue().get(path)
+    if entry is None or not isinstance(given.value, str) or Decimal not in plain_types(entry.type):
+        return given
+    try:
+        amount = Decimal(given.value)
+    except InvalidOperation:
+        return given  # the struct says what it wants
+    if not amount.is_finite():
+        raise ConfigError("it is no finite number", where=given.where, key=path, value=given.value, expected="a number")
+    return msgspec.structs.replace(given, value=amount)
 
 
 def _guard(name: str, given: Mapping[str, Given]) -> NamedGuard | None:

@@ -11,6 +11,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from fabio.journal.exchanges import Exchange
+from fabio.model.fact import TradeClosed
+from fabio.model.step import Step
+from fabio.model.tick import Ticks
 from fabio.research.reliability.bar import Bar, at_least, at_most
 from fabio.research.reliability.chaos.street import calendar, chaos_settings, wander
 from fabio.research.reliability.lab import World, arm
@@ -31,6 +35,23 @@ LONG_MIN, MB_IN_ALL = 600, 5.0
 AS_CONFIGURED = "learning.enabled=false"
 """The agent rightly switches off who loses on paper, as this strategy does all night: none would be left to trade."""
 Say = Callable[[str], None]
+
+
+class _Trades:
+    """A sink that counts trades, over all days."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
+        """Nothing to count."""
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Nothing to count."""
+
+    def step(self, step: Step, body: bytes) -> None:
+        """Count the trades that were closed."""
+        self.count += sum(isinstance(fact, TradeClosed) for fact in step.facts)
 
 
 def soak(n: int, say: Say, before_min: int | None = None) -> list[Bar]:
@@ -72,9 +93,11 @@ async def _day(
     driving = asyncio.create_task(world.drive())
     try:
         ready = await world.begin(logs)
+        trades = _Trades()
+        ready.driver.sinks = (*ready.driver.sinks, trades)
         try:
-            await world.live(ready, world.start_ns + seconds * NS_PER_S, partial(_watch, seconds, looks, say))
-            return len(ready.board.summary.trades), len(list((logs / "journal").glob("*.jsonl")))
+            await world.live(ready, world.start_ns + seconds * NS_PER_S, partial(_watch, seconds, looks, trades, say))
+            return trades.count, len(list((logs / "journal").glob("*.jsonl")))
         finally:
             ready.close()
     finally:
@@ -82,7 +105,9 @@ async def _day(
         await asyncio.gather(driving, return_exceptions=True)
 
 
-async def _watch(seconds: int, looks: list[tuple[float, float, int]], say: Say, ready: Ready) -> None:
+async def _watch(
+    seconds: int, looks: list[tuple[float, float, int]], trades: _Trades, say: Say, ready: Ready,
+) -> None:
     await arm(ready)
     for second in range(seconds):
         ready.sink.commit()
@@ -90,7 +115,7 @@ async def _watch(seconds: int, looks: list[tuple[float, float, int]], say: Say, 
             gc.collect()
             looks.append((second / S_PER_HOUR, _resident_mb(), len(os.listdir("/proc/self/fd"))))
             say(f"{second / S_PER_HOUR:.2f} h: {looks[-1][1]:.0f} MB, {looks[-1][2]} open files, "
-                f"{len(ready.board.summary.trades)} trades")
+                f"{trades.count} trades")
         await asyncio.sleep(1)
 
 
