@@ -18,7 +18,10 @@ from fabio.settings.load import load
 
 SYMBOL = "MNQ"
 STRATEGY = "often"
-LIVE_OVERRIDES = ("account.loss_floor=48000", "account.as_of=2026-05-29", "orders.most_stop_ticks=2000")
+LIVE_OVERRIDES = (
+    "account.loss_floor=48000", "account.as_of=2026-05-29", "orders.most_stop_ticks=2000",
+    "orders.entries_per_hour=60", "orders.entries_per_day=200", "learning.enabled=false",
+)
 
 
 def warm() -> None:
