@@ -1,5 +1,8 @@
 """One release bar: what was found, what is allowed, and how often it was tried."""
 
+import math
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -44,3 +47,12 @@ def at_most(name: str, value: float, limit: float, n: int, note: str = "") -> Ba
 def at_least(name: str, value: float, limit: float, n: int, note: str = "") -> Bar:
     """Judge a value that may not be below its limit."""
     return Bar(name=name, value=float(value), limit=float(limit), n=n, holds=n > 0 and value >= limit, note=note)
+
+
+def p99(values: Sequence[float]) -> float:
+    """Give the value that 99 of 100 do not exceed; infinity where there is none.
+
+    >>> p99(range(1, 201)), p99([])
+    (198, inf)
+    """
+    return sorted(values)[math.ceil(len(values) * 0.99) - 1] if values else math.inf

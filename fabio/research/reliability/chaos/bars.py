@@ -1,7 +1,6 @@
 """Chaos: many plots lived through, in two processes, and what they show beside what must hold."""
 
 import gc
-import math
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from fabio.adapters.gateway.faults.catalogue import FAULTS
-from fabio.research.reliability.bar import Bar, at_most
+from fabio.research.reliability.bar import Bar, at_most, p99
 from fabio.research.reliability.chaos.judge import BOOT_S, FLAT_S, ORPHAN_S, Judged, judge
 from fabio.research.reliability.chaos.living import lived
 from fabio.research.reliability.chaos.plot import Plot, draw, write_plot
@@ -114,10 +113,9 @@ def bars_of(runs: list[Judged], prefix: str = "", by_seed: bool = True) -> list[
         at_most(f"{prefix}{name}", len(broken[rule]), 0, tried[rule], _which((run for run, _ in broken[rule]), by_seed))
         for rule, name in _WORDS.items()
     ]
-    bare = sorted(seconds for run in runs for seconds in run.bare_s)
-    p99 = bare[max(math.ceil(len(bare) * 0.99) - 1, 0)] if bare else 0.0
-    bars.append(at_most(f"{prefix}unprotected_p99_s", round(p99, 3), P99_S, max(len(bare), 1),
-                        f"longest {bare[-1] if bare else 0:.1f} s, faults and kills included"))
+    bare = [seconds for run in runs for seconds in run.bare_s]
+    bars.append(at_most(f"{prefix}unprotected_p99_s", round(p99(bare), 3) if bare else 0.0, P99_S, max(len(bare), 1),
+                        f"longest {max(bare, default=0.0):.1f} s, faults and kills included"))
     for name, limit_s, times in (
         ("book_apart_longest_s", BOOT_S, [seconds for run in runs for seconds in run.apart_s]),
         ("orphans_longest_s", ORPHAN_S, [seconds for run in runs for seconds in run.orphans_s]),

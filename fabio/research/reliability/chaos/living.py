@@ -15,18 +15,14 @@ import msgspec
 from fabio.adapters.gateway.plan import Switches
 from fabio.adapters.topstepx.broker.tags import Tags
 from fabio.adapters.topstepx.errors import PermanentError, TemporaryError, WireError
-from fabio.journal.exchanges import Exchange
 from fabio.journal.pen import JournalFailed
 from fabio.journal.room import NoRoom, check_room
-from fabio.model.command import ClosePosition, SubmitOrder
 from fabio.model.errors import ConfigError
-from fabio.model.event import OrderFilled, VenueSeen
-from fabio.model.fact import FillBooked
-from fabio.model.step import Step
 from fabio.model.tick import Ticks
 from fabio.research.reliability.chaos.gate import Drive, Gate
 from fabio.research.reliability.chaos.people import ACCOUNT_ID, People
 from fabio.research.reliability.chaos.plot import Kill, Plot, Point
+from fabio.research.reliability.chaos.points import After, Before
 from fabio.research.reliability.chaos.street import calendar, settings_of, walk
 from fabio.research.reliability.chaos.watch import Breach, Watch
 from fabio.research.reliability.chaos.wire import Stage, Wire
@@ -54,41 +50,6 @@ class Mismatch(msgspec.Struct):
 
     since_ns: int
     until_ns: int
-
-
-class _Before:
-    """A sink in front of all others: kills before a step is recorded."""
-
-    def __init__(self, life: "Living") -> None:
-        self._life = life
-
-    def ticks(self, ticks: Ticks, start: int, stop: int) -> None:
-        """Nothing to do."""
-
-    def exchange(self, exchange: Exchange) -> None:
-        """Nothing to do."""
-
-    def step(self, step: Step, body: bytes) -> None:
-        """Die where the plot says so."""
-        if any(isinstance(command, SubmitOrder) for command in step.commands):
-            self._life.at("before_intent")
-        if isinstance(step.event, OrderFilled):
-            self._life.at("before_fill")
-        if isinstance(step.event, VenueSeen):
-            self._life.at("picture")
-
-
-class _After(_Before):
-    """The last sink: kills when a step is on the drive and its commands have not left."""
-
-    def step(self, step: Step, body: bytes) -> None:
-        """Die where the plot says so."""
-        if any(isinstance(command, SubmitOrder) for command in step.commands):
-            self._life.at("after_intent")
-        if any(isinstance(fact, FillBooked) for fact in step.facts):
-            self._life.at("after_fill")
-        if any(isinstance(command, ClosePosition) for command in step.commands):
-            self._life.at("closing")
 
 
 class Living:
@@ -254,7 +215,7 @@ class Living:
         ready.sink.flush()
         self.watch.record = ready.sink if self.plot.drive else None
         self.watch.begin_life(ready.driver.engine.state, self.folders[-1], Tags(world_tag(self.folders[-1])))
-        ready.driver.sinks = (_Before(self), *ready.driver.sinks, self.watch, _After(self))
+        ready.driver.sinks = (Before(self.at), *ready.driver.sinks, self.watch, After(self.at))
         self.tell(f"ready: {ready.recovered.steps} steps, {ready.recovered.ticks} ticks; phase "
                   f"{ready.driver.engine.state.venue.phase}")
 

@@ -16,7 +16,7 @@ from fabio.model.fact import TradeClosed
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
 from fabio.research.reliability.bar import Bar, at_least, at_most
-from fabio.research.reliability.chaos.street import calendar, chaos_settings, wander
+from fabio.research.reliability.chaos.street import WITHOUT_LEARNING, calendar, chaos_settings, wander
 from fabio.research.reliability.lab import World, arm
 from fabio.research.reliability.virtual_time import run_virtual
 from fabio.runtime.reopen import Ready
@@ -32,8 +32,6 @@ WARM_SHARE = 0.25
 MB_PER_HOUR = 1.0
 LONG_MIN, MB_IN_ALL = 600, 5.0
 """Arrays are first touched over hours: a shorter run is judged by what it grew in all."""
-AS_CONFIGURED = "learning.enabled=false"
-"""The agent rightly switches off who loses on paper, as this strategy does all night: none would be left to trade."""
 Say = Callable[[str], None]
 
 
@@ -89,7 +87,7 @@ async def _day(
     logs: Path, seconds: int, from_ns: int, looks: list[tuple[float, float, int]], say: Say,
 ) -> tuple[int, int]:
     ticks = wander(0, from_ns, float(seconds))
-    world = World(ticks, calendar(), settings=chaos_settings(AS_CONFIGURED))
+    world = World(ticks, calendar(), settings=chaos_settings(WITHOUT_LEARNING))
     driving = asyncio.create_task(world.drive())
     try:
         ready = await world.begin(logs)

@@ -21,6 +21,7 @@ _QUIET_GUARDS = ("cooldown", "duplicate_signal", "loss_streak", "max_trades_per_
                  "min_reward_risk", "regime_mismatch", "volatility")
 """They would let almost no entry leave. Those that watch data, hours, losses and size stay."""
 WITHOUT_LEARNING = "learning.enabled=false"
+"""The agent rightly switches off who loses, as this strategy does: nothing would be left to trade."""
 CAREFUL_AFTER = 5
 """Losses in a row."""
 _OVERRIDES = (

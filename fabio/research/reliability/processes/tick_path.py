@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from fabio.adapters.gateway.inprocess import Dial, Transport
@@ -14,7 +13,7 @@ from fabio.journal.exchanges import Exchange
 from fabio.model.fact import SignalApproved, SignalBlocked
 from fabio.model.step import Step
 from fabio.model.tick import Ticks
-from fabio.research.reliability.bar import Bar, at_least, at_most
+from fabio.research.reliability.bar import Bar, at_least, at_most, p99
 from fabio.research.reliability.chaos.street import WITHOUT_LEARNING, calendar, chaos_settings, walk
 from fabio.research.reliability.faulty_disk import FaultyDisk
 from fabio.research.reliability.lab import World, arm
@@ -25,7 +24,6 @@ LAG_MS, DECISION_MS = 20.0, 250.0
 SAMPLE_S = 0.005
 READY_S = 5.0
 """Before the first print that counts."""
-NS = 1_000_000_000
 Say = Callable[[str], None]
 
 
@@ -58,14 +56,10 @@ def tick_path(n: int, say: Say) -> list[Bar]:
     say(f"{len(ages_ms)} decisions, {asked} questions that nobody answered")
     what = f"{asked} questions hung; the gateway runs in the same loop"
     return [
-        at_most("tick_path_loop_lag_p99_ms", _p99(lags_ms), LAG_MS, len(lags_ms), what),
-        at_most("tick_to_decision_p99_ms", _p99(ages_ms), DECISION_MS, len(ages_ms), what),
+        at_most("tick_path_loop_lag_p99_ms", round(p99(lags_ms), 2), LAG_MS, len(lags_ms), what),
+        at_most("tick_to_decision_p99_ms", round(p99(ages_ms), 2), DECISION_MS, len(ages_ms), what),
         at_least("tick_path_questions_hung", asked, 1, n),
     ]
-
-
-def _p99(values: Sequence[float]) -> float:
-    return round(sorted(values)[max(math.ceil(len(values) * 0.99) - 1, 0)], 2) if values else math.inf
 
 
 async def _lived(seconds: int, folder: Path) -> tuple[list[float], list[float], int]:
